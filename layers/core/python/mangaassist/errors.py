@@ -5,7 +5,7 @@ MangaAssistError
 ├── UnknownProtocolVersion    the client asked for a version that is not served
 ├── InvalidToken              the token is missing, forged or expired
 ├── SessionExpired            the session is over, or belongs to somebody else
-├── SessionBusy               another message of the session is still being answered
+├── MessageInProgress         the same message is still being answered
 ├── UnknownResponse           no such response in this session
 ├── ConnectionGone            the client left (410): an ordinary outcome, not a failure
 ├── DeadlineExceeded          the turn ran out of time
@@ -62,12 +62,12 @@ class SessionExpired(MangaAssistError):
         super().__init__(f"session {session_id} is not live for this caller")
 
 
-class SessionBusy(MangaAssistError):
-    """Another message of ``session_id`` is being answered."""
+class MessageInProgress(MangaAssistError):
+    """``message_id`` is being answered by another execution environment."""
 
-    def __init__(self, session_id: str) -> None:
-        self.session_id = session_id
-        super().__init__(f"session {session_id} is answering another message")
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        super().__init__(f"message {message_id} is being answered")
 
 
 class UnknownResponse(MangaAssistError):

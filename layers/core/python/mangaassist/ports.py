@@ -177,12 +177,16 @@ class SessionStore(Protocol):
     async def claim_message(self, session_id: str, message_id: str, response_id: str, *, lease_seconds: int) -> Turn | None:
         """Reserve ``message_id`` for this response.
 
-        Returns the finished turn when it was answered before. Raises ``SessionBusy`` while another execution
-        environment answers the same message.
+        Returns the finished turn when it was answered before. Raises ``MessageInProgress`` while another execution
+        environment answers the same message; its claim lapses after ``lease_seconds``.
         """
         ...
 
     async def save_turn(self, turn: Turn) -> None: ...
+
+    async def release_message(self, session_id: str, message_id: str) -> None:
+        """Give up the claim, so that a retry of the message is answered anew."""
+        ...
 
     async def turn_by_response(self, session_id: str, response_id: str) -> Turn | None: ...
 

@@ -17,17 +17,15 @@ Two versions are served at once. Version 1 cards carry no ``rating``; version 2 
 from __future__ import annotations
 
 import json
-import uuid
+import secrets
+import time
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mangaassist.errors import MalformedCommand, UnknownProtocolVersion
+from mangaassist.errors import MalformedCommand
 
-SUPPORTED_VERSIONS: Final = (1, 2)
-CURRENT_VERSION: Final = 2
-SUBPROTOCOL: Final = "mangaassist"
 MAX_COMMAND_BYTES: Final = 32 * 1024
 """API Gateway closes a connection on a frame over 32 KB; larger commands never arrive there (APIGW limits)."""
 MAX_MESSAGE_CHARACTERS: Final = 2_000
@@ -218,7 +216,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_VERSION = "unsupported_version"
     UNKNOWN_RESPONSE = "unknown_response"
     SESSION_EXPIRED = "session_expired"
-    SESSION_BUSY = "session_busy"
+    MESSAGE_IN_PROGRESS = "message_in_progress"
     MESSAGE_REFUSED = "message_refused"
     MODEL_UNAVAILABLE = "model_unavailable"
     DEADLINE_EXCEEDED = "deadline_exceeded"
@@ -252,21 +250,8 @@ frame_adapter: TypeAdapter[
 
 
 def new_response_id() -> str:
-    """A fresh, unguessable response id."""
-    return uuid.uuid4().hex
-
-
-def negotiate_version(requested: str | None) -> int:
-    """The version to speak on this connection; the current one when the client names none.
-
-    Raises:
-        UnknownProtocolVersion: the client asked for a version that is not served.
-    """
-    if requested is None or requested == "":
-        return CURRENT_VERSION
-    if requested.isascii() and requested.isdigit() and int(requested) in SUPPORTED_VERSIONS:
-        return int(requested)
-    raise UnknownProtocolVersion(requested=requested, supported=SUPPORTED_VERSIONS)
+    """A fresh, unguessable response id that sorts by the time it was made, as the turns of a session must."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def parse_command(body: str | bytes | None) -> MessageCommand | ResendCommand | PingCommand:

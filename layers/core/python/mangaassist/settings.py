@@ -1,0 +1,98 @@
+"""The environment of each function, one frozen record per function.
+
+Plain dataclasses rather than pydantic: every function loads this module on every cold start, ``$connect`` must stay
+within a tenth of ``import boto3``, and the values come from our own template, not from strangers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Self, get_type_hints
+
+
+class MissingSetting(RuntimeError):
+    """A variable the function cannot work without is absent or has the wrong form; ``name`` says which."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(f"environment variable {name} {problem}; the stack that deploys this function sets it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """What every function knows. Field ``x_y`` is read from the variable ``X_Y``."""
+
+    environment: str = "local"
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        Raises:
+            MissingSetting: a required variable is absent, or a number is not one.
+        """
+        source = os.environ if environ is None else environ
+        types = get_type_hints(cls)
+        values: dict[str, object] = {}
+        for field in fields(cls):
+            name = field.name.upper()
+            raw = source.get(name, "")
+            if not raw:
+                if field.default is MISSING:
+                    raise MissingSetting(name, "is not set")
+                continue
+            if types[field.name] is int:
+                if not raw.isdecimal():
+                    raise MissingSetting(name, "is not a whole number")
+                values[field.name] = int(raw)
+            else:
+                values[field.name] = raw
+        return cls(**values)  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestTokenSettings(FunctionSettings):
+    """``guest_token_secret`` is the ARN of the signing secret."""
+
+    guest_token_secret: str
+    guest_token_ttl_seconds: int = 3_600
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionSettings(FunctionSettings):
+    """The sessions table; session data lives ``session_ttl_seconds`` (24 h by default, SES-1)."""
+
+    sessions_table: str
+    session_ttl_seconds: int = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySettings(FunctionSettings):
+    """Ids of the AppConfig application, environment and profile that hold the model policy."""
+
+    policy_application: str
+    policy_environment: str
+    policy_profile: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings(FunctionSettings):
+    """The collection and the alias that readers and writers use, never an index name."""
+
+    search_endpoint: str
+    search_alias: str = "catalogue-live"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
+    """Everything the ``message`` function needs."""
+
+    management_endpoint: str
+    """Callback URL of the WebSocket stage; configuration, because an event is not to be trusted with it."""
+    guardrail_function: str
+    intent_endpoint: str | None = None
+    """Absent where no classifier is deployed: then unsure questions take the default intent."""
+    deadline_ms: int = 25_000
+    """Whole-request deadline, inside the gateway's 29 s (RES-5)."""
