@@ -153,7 +153,9 @@ class Judgement:
 class AnswerJudge(Protocol):
     """The full guardrail pipeline (GRD-4), behind its own function."""
 
-    async def judge(self, text: str, *, language: str, allowed_asins: Sequence[str]) -> Judgement: ...
+    async def judge(
+        self, text: str, *, language: str, allowed_asins: Sequence[str], request_id: str
+    ) -> Judgement: ...
 
 
 class ProductDirectory(Protocol):
