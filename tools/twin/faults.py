@@ -77,28 +77,24 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "kind": (lambda value: value in get_args(Kind), f"kind is one of {', '.join(get_args(Kind))}"),
     "share": (
         lambda value: isinstance(value, int | float) and 0 <= value <= 1,
-        "share is a number from 0 to 1"
+        "share is a number from 0 to 1",
     ),
     "delay_ms": (
         lambda value: isinstance(value, int) and value >= 0,
-        "delay_ms is a whole number of milliseconds"
+        "delay_ms is a whole number of milliseconds",
     ),
     "status": (
         lambda value: value is None or (isinstance(value, int) and 400 <= value <= 599),
-        "status is an HTTP status from 400 to 599"
+        "status is an HTTP status from 400 to 599",
     ),
-    "match": (lambda value: isinstance(value, str), "match is a part of a path")
+    "match": (lambda value: isinstance(value, str), "match is a part of a path"),
 }
 
 
 def plain_error_body(service: str, kind: Kind) -> ErrorBody:
     """The JSON shape most AWS protocols share; SDKs read the code from the header or from ``__type``."""
     code = "ThrottlingException" if kind == "throttle" else "InternalServerException"
-    document = {
-        "__type": code,
-        "code": code,
-        "message": f"injected {kind} of {service}"
-    }
+    document = {"__type": code, "code": code, "message": f"injected {kind} of {service}"}
     return {"content-type": "application/json", "x-amzn-errortype": code}, json.dumps(document).encode()
 
 
@@ -116,7 +112,7 @@ class FaultInjector:
         services: Collection[str],
         service_of: Callable[[Scope], str | None],
         error_body: Callable[[str, Kind], ErrorBody] = plain_error_body,
-        draw: Callable[[], float] = random.random
+        draw: Callable[[], float] = random.random,
     ) -> None:
         self._app = app
         self._services = tuple(sorted(services))
@@ -211,10 +207,7 @@ class FaultInjector:
                 length = _content_length(message)
                 await send(message)
             elif message["type"] == "http.response.body":
-                body, last = (
-                    bytes(message.get("body", b"")),
-                    not message.get("more_body", False)
-                )
+                body, last = (bytes(message.get("body", b"")), not message.get("more_body", False))
                 half = length // 2 - sent if length is not None else len(body) // 2
                 is_cut = (
                     sent + len(body) > length // 2
@@ -253,14 +246,9 @@ class FaultInjector:
             case method, _:
                 status, document = (
                     405,
-                    {"message": f"{method} is not understood here; use GET, PUT or DELETE"}
+                    {"message": f"{method} is not understood here; use GET, PUT or DELETE"},
                 )
-        await _respond(
-            send,
-            status,
-            {"content-type": "application/json"},
-            json.dumps(document).encode()
-        )
+        await _respond(send, status, {"content-type": "application/json"}, json.dumps(document).encode())
 
     def _put(self, service: str, body: bytes) -> tuple[int, dict[str, Any]]:
         try:
