@@ -96,6 +96,10 @@ class Delivery:
         await self.flush()
         await self._must_send(lambda number: self._frame(event, number))
 
+    def preview(self, event: TurnEvent) -> Frame:
+        """The frame ``event`` will be, once everything held back is flushed."""
+        return self._frame(event, len(self.sent))
+
     async def flush(self) -> None:
         """Send the text that is held back."""
         if self._held:

@@ -1,0 +1,296 @@
+"""The story of one turn: from a question to a judged, grounded answer.
+
+Admission, understanding (with retrieval started on speculation), plan, context, generation, judgement, closing. The
+story does no I/O of its own: it asks ports and yields events. Leaving the iterator early, as when the client is gone,
+closes the model's stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from mangaassist.chat import cards
+from mangaassist.chat.events import TextCorrected, TextDelta, TurnCompleted, TurnEvent, TurnFailed
+from mangaassist.chat.replies import failure
+from mangaassist.chat.stopwatch import Stopwatch
+from mangaassist.errors import DependencyError, ModelUnavailable
+from mangaassist.guardrails.admission import admit
+from mangaassist.guardrails.inline import InlineGuard
+from mangaassist.intents.intents import Intent
+from mangaassist.intents.plan import plan_for, reply_text
+from mangaassist.language import detect_language
+from mangaassist.ports import (
+    AnswerJudge,
+    Chunk,
+    Judgement,
+    LanguageModel,
+    ModelRequest,
+    PolicySource,
+    StreamEnd,
+    TextChunk,
+)
+from mangaassist.protocol import (
+    ActionButton,
+    ContextHints,
+    CorrectionReason,
+    ErrorCode,
+    Locale,
+    ResponseMetadata,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mangaassist.chat.understanding import Understanding, Understood
+    from mangaassist.generation.policy import TierChoice
+    from mangaassist.generation.prompt import Prompt
+    from mangaassist.retrieval.retriever import Retriever
+    from mangaassist.sessions.records import Turn
+
+ANSWER_TASK = "answer_synthesis"
+
+FallbackObserver = "Callable[[str, str, str], None]"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the turn is about. ``history`` is the session so far, oldest first."""
+
+    request_id: str
+    text: str
+    hints: ContextHints
+    history: Callable[[], Awaitable[Sequence[Turn]]]
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What generation leaves behind for the closing."""
+
+    text: str = ""
+    choice: TierChoice | None = None
+    end: StreamEnd | None = None
+    guarded: bool = False
+    degraded: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStory:
+    """The ports a turn asks. One story serves many turns."""
+
+    understanding: Understanding
+    retriever: Retriever
+    policies: PolicySource
+    model: LanguageModel
+    judge: AnswerJudge
+    on_fallback: Callable[[str, str, str], None]
+    """Told ``(fallback_from, fallback_to, reason)`` of every model fallback (GEN-4)."""
+
+    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncIterator[TurnEvent]:
+        """The turn's events; the last one is ``TurnCompleted`` or ``TurnFailed``."""
+        with stopwatch.stage("admission"):
+            admission = admit(question.text)
+            language = detect_language(admission.text, question.hints.locale)
+        if admission.refused:
+            yield TurnFailed(ErrorCode.MESSAGE_REFUSED, _refusal(language), retryable=False)
+            return
+        understood, chunks, degraded = await self._understand(admission.text, stopwatch)
+        plan = plan_for(understood.intent)
+        answer = _Answer(degraded=degraded, guarded=bool(admission.findings))
+        prompt: Prompt | None = None
+        if plan.task is None:
+            answer.text = reply_text(plan.reply, language)
+            stopwatch.mark("first_token")
+            yield TextDelta(answer.text)
+        else:
+            prompt, chain, policy_label = await self._context(
+                question, admission.text, language, chunks, stopwatch
+            )
+            try:
+                async with aclosing(self._generate(prompt, chain, answer, stopwatch)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            except DependencyError as error:
+                yield failure(error)
+                return
+        judgement = Judgement(text=answer.text)
+        judged: Literal["full", "unavailable", "template"] = "template"
+        if prompt is not None:
+            judgement, judged = await self._judge(question, answer, chunks, language, stopwatch)
+        if judgement.text != answer.text:
+            yield TextCorrected(
+                judgement.text,
+                tuple(CorrectionReason(stage=each.stage, reason=each.reason) for each in judgement.interventions),
+            )
+        shown = judgement.text
+        asked_for_ideas = understood.intent is Intent.RECOMMENDATION
+        yield TurnCompleted(
+            answer=shown,
+            intent=understood.intent.value,
+            cards=cards.cards(shown, chunks, fill=asked_for_ideas) if prompt else (),
+            buttons=_buttons(language, understood.intent),
+            citations=cards.citations(shown, chunks) if prompt else (),
+            metadata=ResponseMetadata(
+                request_id=question.request_id,
+                intent=understood.intent.value,
+                intent_source=understood.source,
+                intent_confidence=round(understood.confidence, 3),
+                language=language,
+                model_tier=answer.choice.tier if answer.choice else None,
+                model_id=answer.choice.model_id if answer.choice else None,
+                answered_by=answer.end.answered_by if answer.end else None,
+                policy_version=policy_label if prompt else None,
+                prompt_template=prompt.template if prompt else None,
+                guardrail_action=_action(judgement, judged, answer.guarded),
+                retrieval_mode=("vector" if chunks else "fallback") if plan.retrieval else "none",
+                degraded=answer.degraded,
+                usage=Usage(
+                    input_tokens=answer.end.input_tokens if answer.end else 0,
+                    output_tokens=answer.end.output_tokens if answer.end else 0,
+                ),
+                timings_ms=stopwatch.timings_ms(),
+            ),
+        )
+
+    async def _understand(self, text: str, stopwatch: Stopwatch) -> tuple[Understood, list[Chunk], list[str]]:
+        """The intent and, if its plan wants them, the chunks; both are sought at once (INT-6)."""
+        sure = self.understanding.by_rules(text, stopwatch)
+        if sure is not None and not plan_for(sure.intent).retrieval:
+            return sure, [], []
+        degraded: list[str] = []
+        retrieving = asyncio.ensure_future(self.retriever.retrieve(text, stopwatch))
+        try:
+            if sure is None:
+                sure, fallback = await self.understanding.by_classifier(text, stopwatch)
+                degraded += fallback
+            if not plan_for(sure.intent).retrieval:
+                return sure, [], degraded
+            try:
+                async with asyncio.timeout(stopwatch.remaining_ms("retrieval") / 1000):
+                    return sure, await retrieving, degraded
+            except (DependencyError, TimeoutError) as error:
+                dependency = error.dependency if isinstance(error, DependencyError) else "retrieval"
+                return sure, [], [*degraded, dependency]
+        finally:
+            if not retrieving.done():
+                retrieving.cancel()
+            elif not retrieving.cancelled():
+                retrieving.exception()  # A dropped speculation's failure concerns nobody.
+
+    async def _context(
+        self,
+        question: Question,
+        text: str,
+        language: Locale,
+        chunks: Sequence[Chunk],
+        stopwatch: Stopwatch,
+    ) -> tuple[Prompt, tuple[TierChoice, ...], str]:
+        from mangaassist.generation.prompt import build_prompt
+
+        with stopwatch.stage("context"):
+            policy, history = await asyncio.gather(self.policies.current(), question.history())
+            prompt = build_prompt(
+                question=text, language=language, chunks=chunks, history=history, hints=question.hints
+            )
+        return prompt, policy.chain(ANSWER_TASK), self.policies.version
+
+    async def _generate(
+        self, prompt: Prompt, chain: Sequence[TierChoice], answer: _Answer, stopwatch: Stopwatch
+    ) -> AsyncIterator[TextDelta]:
+        """Stream from the first model of the chain that starts; the next ones stand behind it until then.
+
+        Raises:
+            ModelUnavailable: every model failed before its first word, or one broke off midway.
+        """
+        for position, choice in enumerate(chain):
+            guard = InlineGuard()
+            request = ModelRequest(
+                model_id=choice.model_id,
+                system=prompt.system,
+                messages=prompt.messages,
+                max_tokens=choice.max_tokens,
+                timeout_ms=min(choice.timeout_ms, stopwatch.remaining_ms("generation")),
+                parameters=choice.parameters,
+            )
+            answer.choice = choice
+            try:
+                with stopwatch.stage("generation"):
+                    async with aclosing(self.model.stream(request)) as events:
+                        async for event in events:
+                            stopwatch.remaining_ms("generation")
+                            if isinstance(event, StreamEnd):
+                                answer.end = event
+                            elif text := self._guarded(guard, event, answer):
+                                stopwatch.mark("first_token")
+                                yield TextDelta(text)
+                    if rest := guard.flush():
+                        answer.text += rest
+                        stopwatch.mark("first_token")
+                        yield TextDelta(rest)
+                answer.guarded = answer.guarded or guard.intervened
+                return
+            except DependencyError as error:
+                following = chain[position + 1] if position + 1 < len(chain) else None
+                if answer.text or following is None:
+                    raise ModelUnavailable(error.dependency, error.reason) from error
+                self.on_fallback(choice.tier, following.tier, error.reason)
+                answer.degraded.append(f"model:{choice.tier}")
+
+    @staticmethod
+    def _guarded(guard: InlineGuard, event: TextChunk, answer: _Answer) -> str:
+        text = guard.feed(event.text)
+        answer.text += text
+        return text
+
+    async def _judge(
+        self,
+        question: Question,
+        answer: _Answer,
+        chunks: Sequence[Chunk],
+        language: Locale,
+        stopwatch: Stopwatch,
+    ) -> tuple[Judgement, Literal["full", "unavailable"]]:
+        """The full pipeline's verdict; without it the inline guard's text stands and the metadata says so."""
+        offers = [chunk.facts.get("offer") for chunk in chunks]
+        asins = [str(offer["asin"]) for offer in offers if isinstance(offer, dict) and "asin" in offer]
+        try:
+            with stopwatch.stage("judgement"):
+                async with asyncio.timeout(stopwatch.remaining_ms("judgement") / 1000):
+                    verdict = await self.judge.judge(
+                        answer.text, language=language, allowed_asins=asins, request_id=question.request_id
+                    )
+        except (DependencyError, TimeoutError):
+            answer.degraded.append("guardrail")
+            return Judgement(text=answer.text), "unavailable"
+        answer.degraded += [
+            f"guardrail:{stage}" for stage, outcome in verdict.stages.items() if outcome == "unavailable"
+        ]
+        return verdict, "full"
+
+
+def _action(
+    judgement: Judgement, judged: str, guarded: bool
+) -> Literal["none", "redacted", "corrected", "blocked", "unavailable"]:
+    if any(each.action == "blocked" for each in judgement.interventions):
+        return "blocked"
+    if any(each.action != "flagged" for each in judgement.interventions):
+        return "corrected"
+    if judged == "unavailable":
+        return "unavailable"
+    return "redacted" if guarded else "none"
+
+
+def _refusal(language: Locale) -> str:
+    return reply_text("refused", language)
+
+
+def _buttons(language: Locale, intent: Intent) -> tuple[ActionButton, ...]:
+    """Next steps worth offering after this kind of answer."""
+    if intent is not Intent.RECOMMENDATION:
+        return ()
+    label = reply_text("more_like_this", language)
+    return (ActionButton(label=label, kind="message", text=label),)

@@ -1,0 +1,114 @@
+"""The only place that joins the domain to AWS: one builder per collaborator, made once per execution environment.
+
+Every builder imports the adapter it needs inside itself, so that importing this module costs nothing and each
+function pays for what it uses alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mangaassist.observability import count, logger
+from mangaassist.settings import MessageSettings, SessionSettings
+
+if TYPE_CHECKING:
+    from mangaassist.adapters.dynamodb_sessions import DynamoDBSessions
+    from mangaassist.chat.service import ChatService
+    from mangaassist.ports import FrameChannel
+
+
+@cache
+def sessions() -> DynamoDBSessions:
+    """The session store of ``connect``, ``disconnect`` and ``message``."""
+    from mangaassist.adapters.clients import client
+    from mangaassist.adapters.dynamodb_sessions import DynamoDBSessions
+
+    settings = SessionSettings.load()
+    return DynamoDBSessions(
+        client("dynamodb"), settings.sessions_table, ttl_seconds=settings.session_ttl_seconds
+    )
+
+
+def channel(connection_id: str) -> FrameChannel:
+    """The socket of one client of this stage."""
+    from mangaassist.adapters.clients import client
+    from mangaassist.adapters.websocket_channel import WebSocketChannel
+
+    endpoint = MessageSettings.load().management_endpoint
+    return WebSocketChannel(
+        client("apigatewaymanagementapi", endpoint_url=endpoint, attempts=1), connection_id
+    )
+
+
+@cache
+def chat_service() -> ChatService:
+    """Everything the ``message`` function is made of."""
+    from mangaassist.adapters.appconfig_policy import AppConfigPolicySource
+    from mangaassist.adapters.bedrock_embedding import BedrockEmbedder
+    from mangaassist.adapters.bedrock_models import BedrockLanguageModel
+    from mangaassist.adapters.clients import client
+    from mangaassist.adapters.lambda_judge import LambdaJudge
+    from mangaassist.adapters.opensearch_search import OpenSearchChunks, connect
+    from mangaassist.adapters.sagemaker_intents import SageMakerIntents
+    from mangaassist.chat.service import ChatService
+    from mangaassist.chat.turn import TurnStory
+    from mangaassist.chat.understanding import Understanding
+    from mangaassist.retrieval.retriever import Retriever
+
+    settings = MessageSettings.load()
+    policies = AppConfigPolicySource(
+        application=settings.policy_application,
+        environment=settings.policy_environment,
+        profile=settings.policy_profile,
+    )
+    # One attempt: a turn's own fallback chain is quicker and cheaper than a silent retry of the same model.
+    bedrock = client("bedrock-runtime", read_timeout_seconds=25.0, attempts=1)
+    classifier = (
+        SageMakerIntents(
+            client("sagemaker-runtime", read_timeout_seconds=1.0, attempts=1), settings.intent_endpoint
+        )
+        if settings.intent_endpoint
+        else None
+    )
+    return ChatService(
+        sessions=sessions(),
+        story=TurnStory(
+            understanding=Understanding(classifier, on_fallback=_classifier_fell_back),
+            retriever=Retriever(
+                embedder=BedrockEmbedder(bedrock, policies),
+                search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
+            ),
+            policies=policies,
+            model=BedrockLanguageModel(bedrock),
+            judge=LambdaJudge(
+                client("lambda", read_timeout_seconds=5.0, attempts=1), settings.guardrail_function
+            ),
+            on_fallback=_model_fell_back,
+        ),
+        deadline_ms=settings.deadline_ms,
+        session_ttl_seconds=settings.session_ttl_seconds,
+        on_turn_failed=_turn_failed,
+    )
+
+
+def _classifier_fell_back(reason: str) -> None:
+    logger().warning("intent classifier unavailable; default intent used", reason=reason)
+    count("IntentClassifierFallback", reason=reason)
+
+
+def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:
+    logger().warning(
+        "model fallback", fallback_from=fallback_from, fallback_to=fallback_to, reason=reason
+    )
+    count("ModelFallback", fallback_from=fallback_from, fallback_to=fallback_to)
+
+
+def _turn_failed(response_id: str, error: BaseException) -> None:
+    # The class and our own facts only: a foreign exception's text may quote what the shopper wrote.
+    from mangaassist.errors import MangaAssistError
+
+    detail = str(error) if isinstance(error, MangaAssistError) else ""
+    logger().error(
+        "turn failed", response_id=response_id, error_type=type(error).__name__, detail=detail
+    )
