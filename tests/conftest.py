@@ -1,0 +1,62 @@
+"""What every kind of test shares: the count by kind and the record of proven requirements.
+
+| kind | what | needs |
+| --- | --- | --- |
+| unit | pure functions and small classes, fakes driven by a queue | nothing |
+| functional | one process of ours, or an adapter against moto | local sockets |
+| infrastructure | the synthesized templates | Node |
+| budget | package size and which modules a handler loads | the built layers |
+| browser | the page in headless Chromium against a scripted server | Chromium |
+| e2e | the whole twin through a real WebSocket | everything above |
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "test-results"
+
+_kinds: dict[str, Counter[str]] = defaultdict(Counter)
+_requirements: dict[str, dict[str, list[str]]] = defaultdict(lambda: {"passed": [], "failed": []})
+
+
+def _kind(nodeid: str) -> str:
+    parts = nodeid.split("/")
+    return parts[1] if len(parts) > 2 else "other"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" or (report.when == "setup" and not report.passed):
+        _kinds[_kind(item.nodeid)][report.outcome] += 1
+        for mark in item.iter_markers("req"):
+            for requirement in mark.args:
+                verdict = "passed" if report.passed else "failed"
+                _requirements[requirement][verdict].append(item.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _kinds:
+        return
+    terminalreporter.section("tests by kind")
+    for kind, counts in sorted(_kinds.items()):
+        told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(counts.items()))
+        terminalreporter.write_line(f"{kind:16} {told}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not _kinds:
+        return
+    RESULTS.mkdir(exist_ok=True)
+    record = {
+        "kinds": {kind: dict(counts) for kind, counts in _kinds.items()},
+        "requirements": {key: dict(value) for key, value in sorted(_requirements.items())},
+    }
+    (RESULTS / "requirements.json").write_text(json.dumps(record, indent=2) + "\n")
