@@ -1,0 +1,1 @@
+"""One module per stack; ``environments`` holds what differs between deployments, ``constructs`` what they share."""

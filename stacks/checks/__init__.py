@@ -1,0 +1,4 @@
+"""Rules the templates are held to."""
+
+
+def attach(app, stacks): ...

@@ -1,0 +1,33 @@
+"""Log groups: named for people, kept for as long as the environment says."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.environments import EnvironmentSettings
+
+_RETENTION: Final = {
+    1: logs.RetentionDays.ONE_DAY,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+
+
+def log_group(scope: Construct, id: str, *, settings: EnvironmentSettings, name: str) -> logs.LogGroup:
+    """The log group ``/mangaassist/<environment>/<name>``."""
+    return logs.LogGroup(
+        scope,
+        id,
+        log_group_name=f"/mangaassist/{settings.name}/{name}",
+        retention=_RETENTION[settings.log_retention_days],
+        removal_policy=RemovalPolicy.RETAIN if settings.protection.retain else RemovalPolicy.DESTROY,
+    )

@@ -1,0 +1,105 @@
+"""The WebSocket API: routes to function aliases, one throttled and logged stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
+from constructs import Construct
+
+from stacks.constructs.access_log import AccessLog
+from stacks.environments import EnvironmentSettings
+
+STAGE: Final = "live"
+IDENTITY_SOURCE: Final = "route.request.header.Sec-WebSocket-Protocol"
+"""Browsers cannot set other headers on a WebSocket, and a token in the URL would end up in logs."""
+
+
+class WebSocketApi(Construct):
+    """A WebSocket API whose messages are routed by their ``action`` field.
+
+    The stage comes first and the routes are added afterwards, because a function behind a route wants to know the
+    stage's callback address.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, settings: EnvironmentSettings) -> None:
+        super().__init__(scope, id)
+        self.api = apigatewayv2.WebSocketApi(
+            self,
+            "Api",
+            api_name=f"{settings.resource_prefix}-chat",
+            description="Streams answers to the chat widget",
+            route_selection_expression="$request.body.action",
+        )
+        self.stage = apigatewayv2.WebSocketStage(
+            self,
+            "Stage",
+            web_socket_api=self.api,
+            stage_name=STAGE,
+            auto_deploy=True,
+            detailed_metrics_enabled=True,
+            throttle=apigatewayv2.ThrottleSettings(
+                rate_limit=settings.websocket_throttle.rate_per_second,
+                burst_limit=settings.websocket_throttle.burst,
+            ),
+            access_log_settings=AccessLog(
+                self,
+                settings=settings,
+                name="websocket-api",
+                fields=("eventType", "connectionId", "messageId"),
+            ),
+        )
+        self.stage.node.add_dependency(_account_log_role(self))
+
+    def route(
+        self,
+        routes: Mapping[str, lambda_.IFunction],
+        *,
+        authorizer: lambda_.IFunction,
+    ) -> None:
+        """Send each route key to its function; ``authorizer`` decides about ``$connect``."""
+        for key, handler in routes.items():
+            name = key.removeprefix("$").capitalize()
+            self.api.add_route(
+                key,
+                integration=WebSocketLambdaIntegration(f"{name}Integration", handler),
+                authorizer=WebSocketLambdaAuthorizer(
+                    "TokenAuthorizer", authorizer, identity_source=[IDENTITY_SOURCE]
+                )
+                if key == "$connect"
+                else None,
+            )
+
+    def connections_arn(self) -> str:
+        """What ``execute-api:ManageConnections`` is granted on: posting to connections of this stage."""
+        return Stack.of(self).format_arn(
+            service="execute-api", resource=self.api.api_id, resource_name=f"{STAGE}/POST/@connections/*"
+        )
+
+
+def _account_log_role(scope: Construct) -> apigateway.CfnAccount:
+    """Lets API Gateway write logs of WebSocket stages: one setting per account and region.
+
+    Retained, because another environment of the same account may rely on it after this stack is gone.
+    """
+    role = iam.Role(
+        scope,
+        "LogRole",
+        assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+        managed_policies=[
+            iam.ManagedPolicy.from_aws_managed_policy_name(
+                "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+            )
+        ],
+    )
+    role.apply_removal_policy(RemovalPolicy.RETAIN)
+    account = apigateway.CfnAccount(scope, "LogAccount", cloud_watch_role_arn=role.role_arn)
+    account.apply_removal_policy(RemovalPolicy.RETAIN)
+    return account

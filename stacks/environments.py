@@ -1,0 +1,219 @@
+"""Everything that differs between deployments: one frozen, cross-validated settings object per environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LogRetentionDays = Literal[1, 7, 14, 30, 60, 90, 180, 365]
+"""Of the steps CloudWatch Logs offers, those in use."""
+
+
+class UnknownEnvironment(ValueError):
+    """No environment has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"unknown environment {name!r}: choose one of {', '.join(ENVIRONMENTS)} (-c environment=NAME)"
+        )
+
+
+class Settings(BaseModel):
+    """Frozen, keyword-only (pydantic accepts nothing else), and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataProtection(Settings):
+    """How hard it is to lose data; ``retain`` keeps tables, keys, buckets and logs when their stack goes."""
+
+    retain: bool
+    deletion_protection: bool
+    """Tables, collection and stacks refuse deletion until this is switched off."""
+    point_in_time_recovery: bool
+
+    @model_validator(mode="after")
+    def _protected_is_retained(self) -> Self:
+        if self.deletion_protection and not self.retain:
+            raise ValueError(
+                "deletion_protection without retain: a protected table would block its stack's deletion"
+            )
+        return self
+
+
+class SearchCapacity(Settings):
+    """OpenSearch compute units (OCU) of the collection group, the same bounds for searching and indexing."""
+
+    min_ocu: int
+    """0 scales to zero after 10 idle minutes; the next request then waits 10-30 s."""
+    max_ocu: int
+
+    @model_validator(mode="after")
+    def _allowed_steps(self) -> Self:
+        for name, value in (("min_ocu", self.min_ocu), ("max_ocu", self.max_ocu)):
+            smallest = 0 if name == "min_ocu" else 2
+            if not smallest <= value <= 1_700 or (value not in (0, 2, 4, 8) and value % 16):
+                raise ValueError(
+                    f"{name}={value}: OCU come as 0 (minimum only), 2, 4, 8 or multiples of 16 up to 1700"
+                )
+        if self.min_ocu > self.max_ocu:
+            raise ValueError(f"min_ocu={self.min_ocu} is above max_ocu={self.max_ocu}")
+        return self
+
+
+class Throttle(Settings):
+    """Requests per second a stage lets through, and the burst above it."""
+
+    rate_per_second: int = Field(gt=0)
+    burst: int = Field(gt=0)
+
+
+class PageDomain(Settings):
+    """A domain of our own for the page; its certificate must be in us-east-1, where CloudFront looks."""
+
+    name: str = Field(pattern=r"^[a-z0-9.-]+\.[a-z]+$")
+    certificate_arn: str = Field(pattern=r"^arn:aws:acm:us-east-1:\d{12}:certificate/.+$")
+
+
+class EnvironmentSettings(Settings):
+    """One deployment of the product."""
+
+    name: Literal["local", "dev", "staging", "prod"]
+    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    """``None``: whichever account the credentials belong to, so that templates render without one."""
+
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    bundle_for: Literal["lambda", "host"] = "lambda"
+    """``host``: layers run on this machine's interpreter, which is where the local twin runs functions."""
+    log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
+    log_retention_days: LogRetentionDays = 30
+    protection: DataProtection
+
+    session_ttl_seconds: int = Field(default=86_400, ge=600, le=7 * 86_400)
+    guest_token_ttl_seconds: int = Field(default=3_600, ge=60, le=86_400)
+
+    message_memory_mb: int = Field(default=1_769, ge=512, le=10_240)
+    """1769 MB is where a function gets a whole CPU."""
+    message_reserved_concurrency: int | None = Field(default=None, ge=1)
+    message_provisioned_concurrency: int | None = Field(default=None, ge=1)
+
+    search: SearchCapacity
+    model_geographies: tuple[Literal["global", "us", "eu", "jp", "au"], ...] = ("global",)
+    """Where prompts may be processed: the inference profiles IAM allows. Data residency is decided here."""
+    intent_endpoint: str | None = None
+    """SageMaker endpoint of the intent classifier; without one, unsure questions take the default intent."""
+
+    websocket_throttle: Throttle
+    http_throttle: Throttle
+    page_domain: PageDomain | None = None
+
+    @property
+    def resource_prefix(self) -> str:
+        """Start of the names that AWS wants unique within an account and region."""
+        return f"mangaassist-{self.name}"
+
+    @model_validator(mode="after")
+    def _token_ends_before_session(self) -> Self:
+        if self.guest_token_ttl_seconds > self.session_ttl_seconds:
+            raise ValueError(
+                "guest_token_ttl_seconds is above session_ttl_seconds: the token would outlive its session"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _provisioned_fits_reserved(self) -> Self:
+        reserved, provisioned = self.message_reserved_concurrency, self.message_provisioned_concurrency
+        if reserved is not None and provisioned is not None and provisioned > reserved:
+            raise ValueError(
+                f"message_provisioned_concurrency={provisioned} is above the reserved {reserved}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_safe(self) -> Self:
+        if self.name != "prod":
+            return self
+        guarded = self.protection
+        if not (guarded.retain and guarded.deletion_protection and guarded.point_in_time_recovery):
+            raise ValueError(
+                "prod keeps its data: retain, deletion_protection and point_in_time_recovery must be on"
+            )
+        if self.search.min_ocu < 2:
+            raise ValueError("prod search must not scale to zero: set search.min_ocu to 2 or more")
+        if self.log_retention_days < 90:
+            raise ValueError("prod logs stay 90 days or longer (SEC-7)")
+        return self
+
+    @model_validator(mode="after")
+    def _host_bundles_stay_local(self) -> Self:
+        if self.bundle_for == "host" and self.name != "local":
+            raise ValueError("bundle_for='host' is for environment local: Lambda has its own interpreter")
+        return self
+
+
+_DISPOSABLE: Final = DataProtection(retain=False, deletion_protection=False, point_in_time_recovery=False)
+_RECOVERABLE: Final = DataProtection(retain=False, deletion_protection=False, point_in_time_recovery=True)
+_PERMANENT: Final = DataProtection(retain=True, deletion_protection=True, point_in_time_recovery=True)
+
+ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
+    {
+        settings.name: settings
+        for settings in (
+            EnvironmentSettings(
+                name="local",
+                bundle_for="host",
+                log_level="DEBUG",
+                log_retention_days=1,
+                protection=_DISPOSABLE,
+                search=SearchCapacity(min_ocu=0, max_ocu=2),
+                intent_endpoint="mangaassist-local-intent",
+                websocket_throttle=Throttle(rate_per_second=1_000, burst=500),
+                http_throttle=Throttle(rate_per_second=100, burst=50),
+            ),
+            EnvironmentSettings(
+                name="dev",
+                log_level="DEBUG",
+                log_retention_days=7,
+                protection=_DISPOSABLE,
+                message_memory_mb=1_024,
+                search=SearchCapacity(min_ocu=0, max_ocu=2),
+                websocket_throttle=Throttle(rate_per_second=50, burst=100),
+                http_throttle=Throttle(rate_per_second=10, burst=20),
+            ),
+            EnvironmentSettings(
+                name="staging",
+                log_retention_days=30,
+                protection=_RECOVERABLE,
+                search=SearchCapacity(min_ocu=0, max_ocu=8),
+                websocket_throttle=Throttle(rate_per_second=500, burst=1_000),
+                http_throttle=Throttle(rate_per_second=50, burst=100),
+            ),
+            EnvironmentSettings(
+                name="prod",
+                log_retention_days=90,
+                protection=_PERMANENT,
+                message_reserved_concurrency=500,
+                message_provisioned_concurrency=5,
+                search=SearchCapacity(min_ocu=2, max_ocu=16),
+                websocket_throttle=Throttle(rate_per_second=2_000, burst=4_000),
+                http_throttle=Throttle(rate_per_second=200, burst=400),
+            ),
+        )
+    }
+)
+
+
+def environment_named(name: str) -> EnvironmentSettings:
+    """The settings of environment ``name``.
+
+    Raises:
+        UnknownEnvironment: there is none of that name.
+    """
+    if name not in ENVIRONMENTS:
+        raise UnknownEnvironment(name)
+    return ENVIRONMENTS[name]

@@ -1,0 +1,134 @@
+"""The catalogue: the feed bucket, the table of products, and the function that turns one into the other."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import CfnOutput, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.python_function import PythonFunction
+from stacks.environments import EnvironmentSettings
+from stacks.model_access import embedding_model_id, model_arns
+from stacks.model_policy import ModelPolicyStack
+from stacks.search import SearchStack
+
+FEED_PREFIX: Final = "feed/"
+SEARCH_ALIAS: Final = "catalogue-live"
+
+
+class IngestStack(EnvironmentStack):
+    """A file under ``feed/`` starts the ingest function; what it cannot digest ends in the failure queue."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        settings: EnvironmentSettings,
+        search: SearchStack,
+        policy: ModelPolicyStack,
+    ) -> None:
+        super().__init__(
+            scope, "Ingest", settings=settings, description="Catalogue feed, table and index loader"
+        )
+        self.catalogue = dynamodb.TableV2(
+            self,
+            "Catalogue",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
+            ),
+            deletion_protection=settings.protection.deletion_protection,
+            removal_policy=self.removal_policy,
+        )
+        self.feed = s3.Bucket(
+            self,
+            "Feed",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            event_bridge_enabled=True,
+            versioned=True,
+            removal_policy=self.removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=Duration.days(90),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+        )
+        self.failures = sqs.Queue(
+            self,
+            "Failures",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+        )
+        self.function = PythonFunction(
+            self,
+            "Ingest",
+            settings=settings,
+            folder="ingest",
+            description="Loads a catalogue feed into the table and the search index",
+            timeout_seconds=900,
+            memory_mb=1_769,
+            failures=self.failures,
+            variables={
+                "CATALOGUE_TABLE": self.catalogue.table_name,
+                "SEARCH_ENDPOINT": search.endpoint,
+                "SEARCH_ALIAS": SEARCH_ALIAS,
+                **policy.variables,
+            },
+        )
+        self.function.allow("dynamodb:BatchWriteItem", "dynamodb:PutItem", on=[self.catalogue.table_arn])
+        self.function.allow("s3:GetObject", on=[self.feed.arn_for_objects(f"{FEED_PREFIX}*")])
+        self.function.allow("bedrock:InvokeModel", on=model_arns(self, embedding_model_id()))
+        search.grant_index(self.function)
+        policy.grant_read(self.function)
+        self._start_on_upload()
+        cloudwatch.Alarm(
+            self,
+            "FailuresAlarm",
+            alarm_description="A catalogue feed could not be ingested: read the message in the failure queue",
+            metric=self.failures.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic="Maximum"
+            ),
+            threshold=0,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        CfnOutput(self, "CatalogueTableName", value=self.catalogue.table_name)
+        CfnOutput(self, "FeedBucketName", value=self.feed.bucket_name)
+        CfnOutput(self, "IngestFunctionName", value=self.function.function.function_name)
+
+    def _start_on_upload(self) -> None:
+        events.Rule(
+            self,
+            "FeedUploaded",
+            description="A catalogue feed was uploaded",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={
+                    "bucket": {"name": [self.feed.bucket_name]},
+                    "object": {"key": [{"prefix": FEED_PREFIX}]},
+                },
+            ),
+            targets=[
+                targets.LambdaFunction(
+                    self.function.alias,
+                    dead_letter_queue=self.failures,
+                    retry_attempts=8,
+                    max_event_age=Duration.hours(1),
+                )
+            ],
+        )

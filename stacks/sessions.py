@@ -1,0 +1,56 @@
+"""Connections, sessions and their turns: one table, encrypted with a key of our own, emptied by time to live."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import CfnOutput
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.python_function import PythonFunction
+from stacks.environments import EnvironmentSettings
+
+KEY_ACTIONS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
+
+
+class SessionsStack(EnvironmentStack):
+    """The sessions table."""
+
+    def __init__(self, scope: Construct, *, settings: EnvironmentSettings) -> None:
+        super().__init__(
+            scope, "Sessions", settings=settings, description="Connections, sessions and their turns"
+        )
+        self.key = kms.Key(
+            self,
+            "Key",
+            description=f"Sessions of {settings.name}",
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
+        )
+        self.table = dynamodb.TableV2(
+            self,
+            "Table",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires_at",
+            dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(self.key),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
+            ),
+            deletion_protection=settings.protection.deletion_protection,
+            removal_policy=self.removal_policy,
+        )
+        CfnOutput(self, "SessionsTableName", value=self.table.table_name)
+
+    def grant(self, function: PythonFunction, *actions: str) -> None:
+        """Let ``function`` perform ``actions`` on the table, and use the key through DynamoDB only."""
+        function.allow(*actions, on=[self.table.table_arn])
+        function.allow(
+            *KEY_ACTIONS,
+            on=[self.key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}},
+        )

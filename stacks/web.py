@@ -1,0 +1,144 @@
+"""The page: a private bucket behind CloudFront, which also fronts the HTTP API so that the page has one origin."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, CustomResource, Duration, Stack
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from stacks.chat import ChatStack
+from stacks.constructs.bundling import ROOT
+from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.python_function import PythonFunction
+from stacks.environments import EnvironmentSettings
+
+PROTOCOL_VERSION = 2
+
+
+class WebStack(EnvironmentStack):
+    """Publishes ``web/`` together with a ``config.json`` that tells the page where to connect."""
+
+    def __init__(self, scope: Construct, *, settings: EnvironmentSettings, chat: ChatStack) -> None:
+        super().__init__(scope, "Web", settings=settings, description="The demo page and the chat widget")
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            removal_policy=self.removal_policy,
+        )
+        websocket_url = chat.websocket.stage.url
+        self.distribution = self._distribution(settings, chat, websocket_url)
+        domain = (
+            settings.page_domain.name if settings.page_domain else self.distribution.distribution_domain_name
+        )
+        self._publish(settings, websocket_url)
+        CfnOutput(self, "WebBucketName", value=self.bucket.bucket_name)
+        CfnOutput(self, "PageUrl", value=f"https://{domain}/")
+
+    def _distribution(
+        self, settings: EnvironmentSettings, chat: ChatStack, websocket_url: str
+    ) -> cloudfront.Distribution:
+        domain = settings.page_domain
+        api_host = f"{chat.http.api.api_id}.execute-api.{self.region}.{self.url_suffix}"
+        return cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=f"MangaAssist {settings.name}",
+            default_root_object="index.html",
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            domain_names=[domain.name] if domain else None,
+            certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn)
+            if domain
+            else None,
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.S3BucketOrigin.with_origin_access_control(self.bucket),
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                response_headers_policy=self._security_headers(settings, websocket_url),
+            ),
+            additional_behaviors={
+                "/v1/*": cloudfront.BehaviorOptions(
+                    origin=origins.HttpOrigin(api_host),
+                    viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                    allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+                    cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+                    # API Gateway recognizes an API by the host it is called at.
+                    origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+                )
+            },
+        )
+
+    def _security_headers(
+        self, settings: EnvironmentSettings, websocket_url: str
+    ) -> cloudfront.ResponseHeadersPolicy:
+        policy = {
+            "default-src": "'self'",
+            "connect-src": f"'self' {websocket_url}",
+            "img-src": "'self' data:",
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            "frame-ancestors": "'none'",
+            "object-src": "'none'",
+        }
+        return cloudfront.ResponseHeadersPolicy(
+            self,
+            "SecurityHeaders",
+            response_headers_policy_name=f"{settings.resource_prefix}-page",
+            security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
+                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+                    content_security_policy="; ".join(f"{name} {value}" for name, value in policy.items()),
+                    override=True,
+                ),
+                content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+                frame_options=cloudfront.ResponseHeadersFrameOptions(
+                    frame_option=cloudfront.HeadersFrameOption.DENY, override=True
+                ),
+                referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+                    referrer_policy=cloudfront.HeadersReferrerPolicy.STRICT_ORIGIN_WHEN_CROSS_ORIGIN,
+                    override=True,
+                ),
+                strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+                    access_control_max_age=Duration.days(365), include_subdomains=True, override=True
+                ),
+            ),
+        )
+
+    def _publish(self, settings: EnvironmentSettings, websocket_url: str) -> None:
+        page = s3_assets.Asset(self, "Page", path=str(ROOT / "web"))
+        publisher = PythonFunction(
+            self,
+            "WebPublish",
+            settings=settings,
+            folder="web_publish",
+            description="Copies the page into its bucket",
+            timeout_seconds=120,
+        )
+        publisher.allow("s3:GetObject", on=[page.bucket.arn_for_objects(page.s3_object_key)])
+        publisher.allow("s3:PutObject", "s3:DeleteObject", on=[self.bucket.arn_for_objects("*")])
+        publisher.allow("s3:ListBucket", on=[self.bucket.bucket_arn])
+        resource = CustomResource(
+            self,
+            "PublishedPage",
+            resource_type="Custom::PublishedPage",
+            service_token=publisher.alias.function_arn,
+            properties={
+                "SourceBucket": page.s3_bucket_name,
+                "SourceKey": page.s3_object_key,
+                "TargetBucket": self.bucket.bucket_name,
+                "Config": Stack.of(self).to_json_string(
+                    {
+                        "environment": settings.name,
+                        "websocket_url": websocket_url,
+                        "api_base": "",
+                        "protocol_version": PROTOCOL_VERSION,
+                    }
+                ),
+            },
+        )
+        resource.node.add_dependency(publisher.role)
