@@ -1,0 +1,125 @@
+"""The twin's control API around the emulator: health, faults, traces, and saving without stopping.
+
+GET    /_twin/health        -> {"status": "ok", "patches": [...]}
+*      /_twin/faults...     see tools/twin/faults.py; the service is the one a request is signed for
+GET    /_twin/traces        -> {"traces": [{"id", "segments", "name", "start_time"}, ...]}, newest first
+GET    /_twin/traces/{id}   -> {"id", "segments": [...]} as the X-Ray daemon would have sent them
+DELETE /_twin/traces
+POST   /_twin/save          write the state to disk now; MiniStack itself only does so at shutdown
+"""
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ministack import app as ministack_app
+from ministack.core import persistence
+
+from tools.twin.emulator import patches
+from tools.twin.emulator.traces import TraceStore
+from tools.twin.faults import (
+    Application,
+    ErrorBody,
+    FaultInjector,
+    Kind,
+    Receive,
+    Scope,
+    Send,
+    plain_error_body,
+)
+
+SERVICES = (
+    "appconfig",
+    "cloudformation",
+    "dynamodb",
+    "events",
+    "execute-api",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "s3",
+    "secretsmanager",
+    "ssm",
+    "sts",
+)
+"""Signing names a fault can be set on; ``execute-api`` is both the clients' APIs and ``@connections``."""
+
+SIGNED_FOR = re.compile(rb"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
+THROTTLING_CODE: Mapping[str, str] = {
+    "dynamodb": "ProvisionedThroughputExceededException",
+    "execute-api": "LimitExceededException",
+    "lambda": "TooManyRequestsException",
+}
+
+
+def around(app: Application) -> Application:
+    """``app`` with the control API in front of it and faults applied to it."""
+    control = ControlApi(app)
+    return FaultInjector(control, services=SERVICES, service_of=service_of, error_body=error_body)
+
+
+def service_of(scope: Scope) -> str | None:
+    """The service a request is signed for; unsigned calls of a deployed API are ``execute-api``."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"authorization" and (match := SIGNED_FOR.search(value)):
+            return match[1].decode()
+    return "execute-api" if scope["path"].startswith("/_aws/execute-api/") else None
+
+
+def error_body(service: str, kind: Kind) -> ErrorBody:
+    """Injected failures as the service's own protocol words them."""
+    if service == "s3":
+        code = "SlowDown" if kind == "throttle" else "InternalError"
+        body = f"<Error><Code>{code}</Code><Message>injected {kind}</Message></Error>"
+        return {"content-type": "application/xml"}, body.encode()
+    headers, body = plain_error_body(service, kind)
+    if kind == "throttle" and service in THROTTLING_CODE:
+        code = THROTTLING_CODE[service]
+        document = {**json.loads(body), "__type": code, "code": code}
+        return {**headers, "x-amzn-errortype": code}, json.dumps(document).encode()
+    return headers, body
+
+
+class ControlApi:
+    """ASGI middleware that answers ``/_twin/*`` and keeps the trace store alive with the server."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._traces = TraceStore()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            # The same number as the HTTP port: UDP has ports of its own.
+            async with self._traces.listening("127.0.0.1", int(os.environ.get("GATEWAY_PORT", "4566"))):
+                await self._app(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith("/_twin/"):
+            status, document = self._answer(scope["method"], scope["path"].removeprefix("/_twin/").strip("/"))
+            body = json.dumps(document).encode()
+            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await self._app(scope, receive, send)
+
+    def _answer(self, method: str, path: str) -> tuple[int, Mapping[str, Any]]:
+        match method, path.split("/"):
+            case "GET", ["health"]:
+                return 200, {"status": "ok", "patches": list(patches.NAMES)}
+            case "POST", ["save"]:
+                persistence.save_all(ministack_app._build_persistence_save_dict())
+                return 200, {"saved": persistence.PERSIST_STATE}
+            case "GET", ["traces"]:
+                return 200, {"traces": self._traces.summaries()}
+            case "DELETE", ["traces"]:
+                self._traces.clear()
+                return 200, {"traces": []}
+            case "GET", ["traces", trace_id] if segments := self._traces.segments(trace_id):
+                return 200, {"id": trace_id, "segments": segments}
+            case _:
+                return 404, {"message": f"no {method} /_twin/{path} here"}
