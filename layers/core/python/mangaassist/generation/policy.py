@@ -237,12 +237,3 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not a JSON value")
-
-
-def main() -> None:
-    """Write the JSON Schema beside the policy (``python -m mangaassist.generation.policy``)."""
-    SCHEMA_FILE.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
