@@ -126,6 +126,11 @@ class LanguageModel(Protocol):
 class PolicySource(Protocol):
     """The model-tier policy in force; never fails, because a last good copy and a built-in one stand behind it."""
 
+    @property
+    def version(self) -> str:
+        """Label of the document that ``current`` last returned."""
+        ...
+
     async def current(self) -> ModelPolicy: ...
 
 
