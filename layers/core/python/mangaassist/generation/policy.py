@@ -7,6 +7,7 @@ exported as ``data/policy.schema.json`` for AppConfig's own validator) and by me
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date
 from functools import cache
@@ -95,6 +96,12 @@ class ModelPolicy(PolicyPart):
     tiers: Annotated[dict[TierName, Tier], Field(min_length=1)]
     tasks: dict[Task, TaskBinding]
     embedding: Embedding
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that tell two policies apart, whatever their layout as text."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def chain(self, task: Task) -> tuple[TierChoice, ...]:
         """What to call for ``task``, first choice first; each model gets only the parameters it takes."""
