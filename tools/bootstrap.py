@@ -33,7 +33,12 @@ def main() -> None:
         )
     LOG.parent.mkdir(parents=True, exist_ok=True)
     LOG.write_text("")
-    step("virtual environment", inputs=[], produces=BIN / "python", commands=[[sys.executable, "-m", "venv", str(VENV)]])
+    step(
+        "virtual environment",
+        inputs=[],
+        produces=BIN / "python",
+        commands=[[sys.executable, "-m", "venv", str(VENV)]],
+    )
     step(
         f"uv {UV_VERSION}",
         inputs=[],
@@ -55,7 +60,14 @@ def main() -> None:
         inputs=[ROOT / "package-lock.json", ROOT / "package.json"],
         produces=ROOT / "node_modules" / ".bin" / "cdk",
         # The wheel's own npm launcher is broken (its links were flattened): call npm's entry point with node.
-        commands=[[str(BIN / "node"), str(node_home / "lib/node_modules/npm/bin/npm-cli.js"), "ci", "--loglevel=error"]],
+        commands=[
+            [
+                str(BIN / "node"),
+                str(node_home / "lib/node_modules/npm/bin/npm-cli.js"),
+                "ci",
+                "--loglevel=error",
+            ]
+        ],
     )
 
 
@@ -80,7 +92,11 @@ def step(name: str, *, inputs: list[Path], produces: Path, commands: list[list[s
         return
     print(f"  setup  {name} …", end="", flush=True)
     began = time.monotonic()
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "UV_PROJECT_ENVIRONMENT": str(VENV)}
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "UV_PROJECT_ENVIRONMENT": str(VENV),
+    }
     environment.pop("VIRTUAL_ENV", None)
     for command in commands:
         with LOG.open("ab") as log:

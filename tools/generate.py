@@ -64,7 +64,16 @@ def _optional_when_absent(definitions: dict[str, dict[str, object]]) -> None:
 
 def exported_lock() -> str:
     """requirements.txt for people without uv: the lock, exported."""
-    command = ["uv", "export", "--frozen", "--all-groups", "--no-hashes", "--no-header", "--no-annotate", "--quiet"]
+    command = [
+        "uv",
+        "export",
+        "--frozen",
+        "--all-groups",
+        "--no-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--quiet",
+    ]
     exported = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return "# Exported from uv.lock by `make docs`; pyproject.toml and uv.lock are the source.\n" + exported
 

@@ -8,8 +8,8 @@ import binascii
 from typing import Any
 
 from mangaassist import wiring
-from mangaassist.observability import count, logger, metrics, tracer
 from mangaassist.chat.service import Observed
+from mangaassist.observability import count, logger, metrics, tracer
 
 
 @tracer().capture_lambda_handler(capture_response=False, capture_error=False)

@@ -18,7 +18,7 @@ from mangaassist.errors import (
     DependencyThrottled,
     DependencyTimeout,
 )
-from mangaassist.ports import Intervention, IntentScore, Judgement
+from mangaassist.ports import IntentScore, Intervention, Judgement
 from mangaassist.protocol import frame_adapter
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection
@@ -46,9 +46,7 @@ class World:
         default_factory=lambda: FakeModel(deque([["Try ", "Uzumaki", " [1] or ", "Tomie [2]."]]))
     )
     search: FakeSearch = field(
-        default_factory=lambda: FakeSearch(
-            [chunk(1), chunk(2, "Tomie"), chunk(3, "Gyo"), chunk(4, "Remina")]
-        )
+        default_factory=lambda: FakeSearch([chunk(1), chunk(2, "Tomie"), chunk(3, "Gyo"), chunk(4, "Remina")])
     )
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
     judge: FakeJudge = field(default_factory=FakeJudge)
@@ -117,7 +115,9 @@ async def test_an_answer_is_streamed_grounded_and_closed(world: World) -> None:
     assert metadata["answered_by"] == "stand-in:fake"
     assert metadata["guardrail_action"] == "none"
     assert metadata["retrieval_mode"] == "vector"
-    assert {"embedding", "search", "first_token", "generation", "judgement", "total"} <= set(metadata["timings_ms"])
+    assert {"embedding", "search", "first_token", "generation", "judgement", "total"} <= set(
+        metadata["timings_ms"]
+    )
     for frame in world.channel.frames:
         frame_adapter.validate_json(json.dumps(frame))
 
@@ -131,7 +131,10 @@ async def test_the_prompt_carries_facts_question_and_history_but_no_price(world:
     assert "9.99" not in prompt
     world.model.scripts.append(["It has three volumes."])
     await world.say("How many volumes does Uzumaki have?", message_id="m2")
-    assert any(message.text == QUESTION or QUESTION in message.text for message in world.model.requests[1].messages[:-1])
+    assert any(
+        message.text == QUESTION or QUESTION in message.text
+        for message in world.model.requests[1].messages[:-1]
+    )
 
 
 @pytest.mark.req("STR-6")
@@ -281,7 +284,9 @@ async def test_an_injection_is_refused_before_anything_sees_it(world: World) -> 
 
 @pytest.mark.req("STR-12")
 @pytest.mark.parametrize("body", ["", "not json", b"\xff\x00", '{"action":"fly"}', '{"action":"message"}'])
-async def test_malformed_frames_get_an_error_and_nothing_else_happens(world: World, body: str | bytes) -> None:
+async def test_malformed_frames_get_an_error_and_nothing_else_happens(
+    world: World, body: str | bytes
+) -> None:
     await world.send(body)
     assert world.types == ["error"]
     assert world.sessions.turns == []

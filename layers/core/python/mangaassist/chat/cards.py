@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mangaassist.ports import Chunk
-from mangaassist.protocol import ActionButton, Citation, Money, ProductCard, Rating
+from mangaassist.protocol import Citation, Money, ProductCard, Rating
 
 MINIMUM_CARDS = 3
 """A shopper who asked for ideas sees at least this many, when the catalogue has them."""

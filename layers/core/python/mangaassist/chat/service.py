@@ -63,7 +63,13 @@ class ChatService:
     clock: Callable[[], float] = time.time
 
     async def handle(
-        self, body: str | bytes | None, *, connection_id: str, subject: str, request_id: str, channel: FrameChannel
+        self,
+        body: str | bytes | None,
+        *,
+        connection_id: str,
+        subject: str,
+        request_id: str,
+        channel: FrameChannel,
     ) -> Observed:
         """Answer one client frame. Nothing a client sends makes this raise."""
         stopwatch = Stopwatch(self.deadline_ms)
@@ -79,7 +85,9 @@ class ChatService:
                 raise SessionExpired(connection.session_id if connection else connection_id)
             match command:
                 case MessageCommand():
-                    return await self._answer(command, connection, request_id, response_id, channel, stopwatch)
+                    return await self._answer(
+                        command, connection, request_id, response_id, channel, stopwatch
+                    )
                 case ResendCommand():
                     return await self._resend(command, connection, channel)
                 case _:
@@ -172,7 +180,9 @@ class ChatService:
         await delivery.send(event)
         return event
 
-    async def _resend(self, command: ResendCommand, connection: Connection, channel: FrameChannel) -> Observed:
+    async def _resend(
+        self, command: ResendCommand, connection: Connection, channel: FrameChannel
+    ) -> Observed:
         turn = await self.sessions.turn_by_response(connection.session_id, command.response_id)
         if turn is None:
             raise UnknownResponse(command.response_id)

@@ -124,7 +124,9 @@ class TurnStory:
         if judgement.text != answer.text:
             yield TextCorrected(
                 judgement.text,
-                tuple(CorrectionReason(stage=each.stage, reason=each.reason) for each in judgement.interventions),
+                tuple(
+                    CorrectionReason(stage=each.stage, reason=each.reason) for each in judgement.interventions
+                ),
             )
         shown = judgement.text
         asked_for_ideas = understood.intent is Intent.RECOMMENDATION
