@@ -1,0 +1,1 @@
+"""The catalogue feed: real series as facts, extended to sellable volumes that are invented and say so."""
