@@ -65,7 +65,9 @@ class ChatStack(EnvironmentStack):
         connect = self._connect(sessions)
         disconnect = self._disconnect(sessions)
         self.message = self._message(sessions, search, policy, guardrail)
-        self.http.route(apigatewayv2.HttpMethod.POST, "/v1/chat/guest-tokens", guest_token.alias)
+        self.guest_token_route = self.http.route(
+            apigatewayv2.HttpMethod.POST, "/v1/chat/guest-tokens", guest_token.alias
+        )
         self.websocket.route(
             {
                 "$connect": connect.alias,

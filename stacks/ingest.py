@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -55,7 +55,6 @@ class IngestStack(EnvironmentStack):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
-            event_bridge_enabled=True,
             versioned=True,
             removal_policy=self.removal_policy,
             lifecycle_rules=[
@@ -64,6 +63,14 @@ class IngestStack(EnvironmentStack):
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
+        )
+        # Set on the resource itself: the construct's own switch deploys a function with managed permissions to do it.
+        cast(
+            "s3.CfnBucket", self.feed.node.default_child
+        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
         )
         self.failures = sqs.Queue(
             self,

@@ -51,7 +51,8 @@ class WebStack(EnvironmentStack):
             "Distribution",
             comment=f"MangaAssist {settings.name}",
             default_root_object="index.html",
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            # CloudFront decides for its own domain.
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if domain else None,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             domain_names=[domain.name] if domain else None,
             certificate=acm.Certificate.from_certificate_arn(self, "Certificate", domain.certificate_arn)
@@ -111,7 +112,7 @@ class WebStack(EnvironmentStack):
 
     def _publish(self, settings: EnvironmentSettings, websocket_url: str) -> None:
         page = s3_assets.Asset(self, "Page", path=str(ROOT / "web"))
-        publisher = PythonFunction(
+        self.publisher = PythonFunction(
             self,
             "WebPublish",
             settings=settings,
@@ -119,14 +120,14 @@ class WebStack(EnvironmentStack):
             description="Copies the page into its bucket",
             timeout_seconds=120,
         )
-        publisher.allow("s3:GetObject", on=[page.bucket.arn_for_objects(page.s3_object_key)])
-        publisher.allow("s3:PutObject", "s3:DeleteObject", on=[self.bucket.arn_for_objects("*")])
-        publisher.allow("s3:ListBucket", on=[self.bucket.bucket_arn])
+        self.publisher.allow("s3:GetObject", on=[page.bucket.arn_for_objects(page.s3_object_key)])
+        self.publisher.allow("s3:PutObject", "s3:DeleteObject", on=[self.bucket.arn_for_objects("*")])
+        self.publisher.allow("s3:ListBucket", on=[self.bucket.bucket_arn])
         resource = CustomResource(
             self,
             "PublishedPage",
             resource_type="Custom::PublishedPage",
-            service_token=publisher.alias.function_arn,
+            service_token=self.publisher.alias.function_arn,
             properties={
                 "SourceBucket": page.s3_bucket_name,
                 "SourceKey": page.s3_object_key,
@@ -141,4 +142,4 @@ class WebStack(EnvironmentStack):
                 ),
             },
         )
-        resource.node.add_dependency(publisher.role)
+        resource.node.add_dependency(self.publisher.role)

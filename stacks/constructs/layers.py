@@ -18,6 +18,12 @@ def layers_of(stack: Stack, settings: EnvironmentSettings) -> list[lambda_.ILaye
         if settings.bundle_for == "host"
         else bundling.Target.for_lambda(settings.architecture)
     )
+    if target.interpreter is None:
+        Annotations.of(stack.node.root).add_warning_v2(
+            "mangaassist:layers-without-byte-code",
+            f"no Python {bundling.PYTHON_VERSION} found on the PATH or by uv: the layers ship without byte code and "
+            "every cold start imports two to three times slower",
+        )
     layers: list[lambda_.ILayerVersion] = []
     for name, code_for in (("Core", bundling.core_code), ("Deps", bundling.dependencies_code)):
         layer = cast("lambda_.LayerVersion | None", stack.node.try_find_child(f"{name}Layer"))
@@ -29,11 +35,5 @@ def layers_of(stack: Stack, settings: EnvironmentSettings) -> list[lambda_.ILaye
                 description=f"{name} layer for {target.name}",
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             )
-            if target.interpreter is None:
-                Annotations.of(layer).add_warning_v2(
-                    "mangaassist:layer-without-byte-code",
-                    f"no Python {bundling.PYTHON_VERSION} found on the PATH or by uv: the layer ships without byte "
-                    "code and every cold start imports two to three times slower",
-                )
         layers.append(layer)
     return layers

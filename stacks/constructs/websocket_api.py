@@ -56,18 +56,14 @@ class WebSocketApi(Construct):
                 fields=("eventType", "connectionId", "messageId"),
             ),
         )
-        self.stage.node.add_dependency(_account_log_role(self))
+        self.log_role = self._allow_logs()
+        self.routes: dict[str, apigatewayv2.WebSocketRoute] = {}
 
-    def route(
-        self,
-        routes: Mapping[str, lambda_.IFunction],
-        *,
-        authorizer: lambda_.IFunction,
-    ) -> None:
+    def route(self, handlers: Mapping[str, lambda_.IFunction], *, authorizer: lambda_.IFunction) -> None:
         """Send each route key to its function; ``authorizer`` decides about ``$connect``."""
-        for key, handler in routes.items():
+        for key, handler in handlers.items():
             name = key.removeprefix("$").capitalize()
-            self.api.add_route(
+            self.routes[key] = self.api.add_route(
                 key,
                 integration=WebSocketLambdaIntegration(f"{name}Integration", handler),
                 authorizer=WebSocketLambdaAuthorizer(
@@ -83,23 +79,23 @@ class WebSocketApi(Construct):
             service="execute-api", resource=self.api.api_id, resource_name=f"{STAGE}/POST/@connections/*"
         )
 
+    def _allow_logs(self) -> iam.Role:
+        """Let API Gateway write logs of WebSocket stages, which it does with one role per account and region.
 
-def _account_log_role(scope: Construct) -> apigateway.CfnAccount:
-    """Lets API Gateway write logs of WebSocket stages: one setting per account and region.
-
-    Retained, because another environment of the same account may rely on it after this stack is gone.
-    """
-    role = iam.Role(
-        scope,
-        "LogRole",
-        assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
-        managed_policies=[
-            iam.ManagedPolicy.from_aws_managed_policy_name(
-                "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-            )
-        ],
-    )
-    role.apply_removal_policy(RemovalPolicy.RETAIN)
-    account = apigateway.CfnAccount(scope, "LogAccount", cloud_watch_role_arn=role.role_arn)
-    account.apply_removal_policy(RemovalPolicy.RETAIN)
-    return account
+        Retained, because another environment of the same account may rely on it after this stack is gone.
+        """
+        role = iam.Role(
+            self,
+            "LogRole",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            managed_policies=[
+                iam.ManagedPolicy.from_aws_managed_policy_name(
+                    "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+                )
+            ],
+        )
+        role.apply_removal_policy(RemovalPolicy.RETAIN)
+        account = apigateway.CfnAccount(self, "LogAccount", cloud_watch_role_arn=role.role_arn)
+        account.apply_removal_policy(RemovalPolicy.RETAIN)
+        self.stage.node.add_dependency(account)
+        return role

@@ -1,0 +1,122 @@
+"""Findings of cdk-nag that we live with: the narrowest construct, the exact finding, the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from constructs import IConstruct
+
+from stacks.constructs.python_function import PythonFunction
+
+if TYPE_CHECKING:
+    from stacks.application import MangaAssist
+
+
+def acknowledge_findings(stacks: MangaAssist) -> None:
+    """Record every exception of one environment."""
+    for function in _functions(stacks):
+        _accept(
+            function.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "X-Ray's two write actions take no resource; rule MangaAssist-NoWildcardResources holds '*' to these two",
+        )
+        _accept(
+            function.function,
+            "AwsSolutions-L1",
+            "Python 3.13 on purpose: supported as long as 3.14 (June 2029), and what every measurement here was made with",
+        )
+    _ingest(stacks)
+    _chat(stacks)
+    _web(stacks)
+
+
+def _ingest(stacks: MangaAssist) -> None:
+    ingest = stacks.ingest
+    _accept(
+        ingest.feed,
+        "AwsSolutions-S1",
+        "holds catalogue facts that the shop publishes anyway; each upload leaves an ingest run record",
+    )
+    _accept(
+        ingest.failures, "AwsSolutions-SQS3", "is itself where failed events end; an alarm watches its depth"
+    )
+    _accept(
+        ingest.function.role,
+        f"AwsSolutions-IAM5[Resource::<{_logical_id(ingest.feed)}.Arn>/feed/*]",
+        "reads any feed file: file names are chosen by whoever uploads",
+    )
+
+
+def _chat(stacks: MangaAssist) -> None:
+    chat = stacks.chat
+    for key, route in chat.websocket.routes.items():
+        if key != "$connect":
+            _accept(
+                route,
+                "AwsSolutions-APIG4",
+                "API Gateway runs WebSocket authorizers on $connect only; the connection keeps the identity it got there",
+            )
+    _accept(
+        chat.guest_token_route,
+        "AwsSolutions-APIG4",
+        "this is where somebody without an identity gets one; the stage is throttled",
+    )
+    _accept(
+        chat.websocket.log_role,
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+        "AmazonAPIGatewayPushToCloudWatchLogs]",
+        "API Gateway accepts no narrower role: it uses one per account and region for the logs of every API",
+    )
+    _accept(
+        chat.secret,
+        "AwsSolutions-SMG4",
+        "rotating the only key would sign every guest out; rotation needs the authorizer to accept two keys (SEC-6)",
+    )
+    _accept(
+        chat.message.role,
+        f"AwsSolutions-IAM5[Resource::arn:aws:execute-api:{chat.region}:<AWS::AccountId>:"
+        f"<{_logical_id(chat.websocket.api)}>/live/POST/@connections/*]",
+        "connection ids are made by API Gateway at run time",
+    )
+
+
+def _web(stacks: MangaAssist) -> None:
+    web = stacks.web
+    _accept(web.bucket, "AwsSolutions-S1", "holds the public page only and is read by CloudFront alone")
+    _accept(
+        web.publisher.role,
+        f"AwsSolutions-IAM5[Resource::<{_logical_id(web.bucket)}.Arn>/*]",
+        "writes every file of the page, and the bucket holds nothing else",
+    )
+    _accept(web.distribution, "AwsSolutions-CFR1", "the shop sells worldwide")
+    _accept(
+        web.distribution,
+        "AwsSolutions-CFR2",
+        "the web ACL comes with the WebSocket behind CloudFront (SEC-5)",
+    )
+    _accept(
+        web.distribution,
+        "AwsSolutions-CFR3",
+        "serves static files; requests that do something are in the access log of the HTTP API",
+    )
+    if web.settings.page_domain is None:
+        _accept(
+            web.distribution,
+            "AwsSolutions-CFR4",
+            "without a domain of our own CloudFront's certificate decides; with page_domain TLS 1.2 is the minimum",
+        )
+
+
+def _accept(construct: IConstruct, finding: str, reason: str) -> None:
+    Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
+
+
+def _functions(stacks: MangaAssist) -> list[PythonFunction]:
+    nodes = stacks.chat.node.root.node.find_all()
+    return [node for node in nodes if isinstance(node, PythonFunction)]
+
+
+def _logical_id(construct: IConstruct) -> str:
+
+    return str(Stack.of(construct).resolve(construct.node.default_child.logical_id))  # pyright: ignore

@@ -1,0 +1,24 @@
+"""No template knows the local twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stacks.checks.rule import Finding, Rule, Template, resources, strings
+
+MARKS = ("127.0.0.1", "0.0.0.0", "localhost", "AWS_ENDPOINT_URL", "TWIN_", "ministack")  # noqa: S104
+
+
+def _check(template: Template) -> Iterator[Finding]:
+    for logical_id, resource in resources(template):
+        for path, text in strings(resource):
+            if any(mark.lower() in text.lower() for mark in MARKS):
+                yield Finding(logical_id, path)
+
+
+RULE = Rule(
+    id="MangaAssist-NoEmulatorAddresses",
+    what="no template contains an address or a variable of the local twin",
+    why="the twin takes the same templates as AWS, or it proves nothing about them",
+    check=_check,
+)

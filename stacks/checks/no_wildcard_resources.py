@@ -1,0 +1,23 @@
+"""No statement reaches every resource, but for actions that know no resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stacks.checks.rule import Finding, Rule, Template, policy_statements
+
+WITHOUT_RESOURCES = frozenset({"xray:PutTelemetryRecords", "xray:PutTraceSegments"})
+
+
+def _check(template: Template) -> Iterator[Finding]:
+    for logical_id, location, statement in policy_statements(template):
+        if "*" in statement["Resource"] and not set(statement["Action"]) <= WITHOUT_RESOURCES:
+            yield Finding(logical_id, f"{location}.Resource")
+
+
+RULE = Rule(
+    id="MangaAssist-NoWildcardResources",
+    what="IAM statements name the resources they allow, except for actions that take none",
+    why="'*' reaches every table, bucket and model of the account (SEC-4)",
+    check=_check,
+)
