@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -85,7 +86,10 @@ def test_commands_are_read() -> None:
         ('{"action":"message","message_id":"a b","text":"x"}', ErrorCode.MALFORMED),
         ('{"action":"message","message_id":"m","text":"x","admin":true}', ErrorCode.MALFORMED),
         ('{"action":"resend","response_id":"r","from_sequence":-1}', ErrorCode.MALFORMED),
-        ('{"action":"message","message_id":"m","text":"' + "x" * MAX_COMMAND_BYTES + '"}', ErrorCode.TOO_LARGE),
+        (
+            '{"action":"message","message_id":"m","text":"' + "x" * MAX_COMMAND_BYTES + '"}',
+            ErrorCode.TOO_LARGE,
+        ),
     ],
 )
 def test_malformed_commands_are_refused_with_a_sentence(body: str | bytes | None, code: ErrorCode) -> None:
@@ -98,10 +102,8 @@ def test_malformed_commands_are_refused_with_a_sentence(body: str | bytes | None
 @pytest.mark.req("STR-12")
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
 def test_no_input_raises_anything_else(body: str | bytes) -> None:
-    try:
+    with contextlib.suppress(MalformedCommand):
         parse_command(body)
-    except MalformedCommand:
-        pass
 
 
 @pytest.mark.parametrize("field", ["message_id", "context_hints", "unknown"])

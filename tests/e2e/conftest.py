@@ -1,0 +1,84 @@
+"""One twin for the whole session: the real `cdk deploy`, the real functions, sockets of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tools.twin.supervisor import Twin, TwinError
+
+
+def _free_port_base() -> int:
+    """Four ports in a row that nobody holds."""
+    for base in range(4900, 5600, 10):
+        sockets: list[socket.socket] = []
+        try:
+            for offset in range(4):
+                held = socket.socket()
+                sockets.append(held)
+                held.bind(("127.0.0.1", base + offset))
+        except OSError:
+            continue
+        else:
+            return base
+        finally:
+            for held in sockets:
+                held.close()
+    raise RuntimeError("no four free ports in a row between 4900 and 5600")
+
+
+@pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    """A fresh twin with the catalogue loaded."""
+    home = tmp_path_factory.mktemp("twin")
+    environment = {"TWIN_HOME": str(home), "TWIN_PORT_BASE": str(_free_port_base())}
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    running = Twin.from_environment()
+    try:
+        running.up(fresh=True)
+        yield running
+    except TwinError as error:
+        logs = "\n".join(_tail(path) for path in sorted(Path(home, "logs").glob("*.log")))
+        pytest.fail(f"the twin did not start: {error}\n{logs}", pytrace=False)
+    finally:
+        running.down()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _tail(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines()[-15:]
+    return f"--- {path.name}\n" + "\n".join(lines)
+
+
+@pytest.fixture(autouse=True)
+def no_faults_left(twin: Twin) -> Iterator[None]:
+    """Faults and pacing of one test must not reach the next."""
+    yield
+    twin.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def aws(twin: Twin) -> Callable[[str], Any]:
+    """A boto3 client against the twin's emulator."""
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=twin.urls()["emulator"],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    return client
