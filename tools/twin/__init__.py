@@ -11,7 +11,8 @@
     twin.set_fault("bedrock-runtime", {"kind": "throttle", "share": 0.5})
     twin.clear_faults("bedrock-runtime")  # without a name: all
     twin.outputs()  # {"Chat": {"WebSocketUrl": ...}, ...} as the stacks of this environment put them out
-    twin.urls()  # websocket, http_api, page, management: reachable from this machine
+    twin.urls()  # .page .api .websocket .management .emulator .models .search: reachable from this machine
+    twin.is_running()  # every process of the twin lives
 
 Every failure is a ``TwinError`` whose text is one line that says what to do. ``python -m tools.twin`` offers
 the same from a shell. This package imports nothing by itself: the emulator runs parts of it in a virtual

@@ -60,7 +60,7 @@ class Fault:
         """Read a fault from its JSON form; raises ``ValueError`` with a sentence that says what to change."""
         if not isinstance(document, dict):
             example = '{"kind": "delay", "share": 1, "delay_ms": 2000}'
-            raise ValueError(f"a fault is a JSON object such as {example}")  # noqa: TRY004 - data, not code
+            raise ValueError(f"a fault is a JSON object such as {example}")
         given: dict[str, Any] = document
         for name, value in given.items():
             if name not in _FIELDS:

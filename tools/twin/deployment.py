@@ -1,0 +1,184 @@
+"""Deploying the stacks onto the emulator with the CDK's own command line, and only when something changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.twin import processes
+from tools.twin.errors import TwinError
+from tools.twin.layout import ACCOUNT, CREDENTIALS, ENVIRONMENT, REGION, ROOT, Layout
+
+Progress = Callable[[str], None]
+
+INPUTS = (
+    "app.py",
+    "cdk.json",
+    "package-lock.json",
+    "pyproject.toml",
+    "uv.lock",
+    "stacks",
+    "lambdas",
+    "layers",
+    "web",
+)
+"""Files and folders that decide what the templates and assets are."""
+IGNORED = {"__pycache__", "node_modules", ".DS_Store"}
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+BOOTSTRAP_STACK = "CDKToolkit"
+MARK = "/mangaassist/twin/deployed"
+"""Parameter in the emulator that holds the fingerprint of what is deployed: it lives and dies with the stacks."""
+
+STACK_STARTED = re.compile(rf"^MangaAssist-{ENVIRONMENT}-(\w+): deploying")
+STACK_DONE = re.compile(rf"^\s*✅\s+MangaAssist-{ENVIRONMENT}-(\w+)(?P<same> \(no changes\))?")
+FAILURE = re.compile(r"❌|\b(?:error|Error|failed)\b:?")
+
+
+def deploy(layout: Layout, on_progress: Progress) -> None:
+    """Synthesize, bootstrap and deploy, skipping every step whose outcome is already there."""
+    wanted = fingerprint()
+    parameters = emulator_client(layout, "ssm")
+    if _mark(parameters) == wanted and layout.outputs.is_file():
+        on_progress("the stacks are up to date")
+        return
+    if not CDK.is_file():
+        raise TwinError("the CDK command line is not installed: run `make setup`")
+    layout.log("deploy").parent.mkdir(parents=True, exist_ok=True)
+    layout.log("deploy").write_bytes(b"")
+    _synthesize(layout, wanted, on_progress)
+    if not _is_bootstrapped(layout):
+        on_progress("bootstrapping the account")
+        _cdk(layout, ["bootstrap", "--app", str(layout.assembly), f"aws://{ACCOUNT}/{REGION}"])
+    on_progress("deploying the stacks")
+    _unmark(parameters)
+    _cdk(
+        layout,
+        ["deploy", "--all", "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)]
+        + ["--require-approval", "never", "--progress", "events", "--concurrency", "3"],
+        on_line=lambda line: _report(line, on_progress),
+    )
+    parameters.put_parameter(Name=MARK, Value=wanted, Type="String", Overwrite=True)
+
+
+def fingerprint(root: Path = ROOT, inputs: Iterable[str] = INPUTS) -> str:
+    """A digest over everything that decides what would be deployed."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in inputs:
+        path = root / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and not IGNORED.intersection(file.parts) and file.suffix != ".pyc":
+                digest.update(str(file.relative_to(root)).encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _synthesize(layout: Layout, wanted: str, on_progress: Progress) -> None:
+    mark = layout.home / "synthesized"
+    if mark.is_file() and mark.read_text() == wanted and (layout.assembly / "manifest.json").is_file():
+        return
+    on_progress("synthesizing the templates")
+    mark.unlink(missing_ok=True)
+    _cdk(layout, ["synth", "--quiet", "-c", f"environment={ENVIRONMENT}", "--output", str(layout.assembly)])
+    mark.write_text(wanted)
+
+
+def _report(line: str, on_progress: Progress) -> None:
+    if done := STACK_DONE.match(line):
+        on_progress(f"  {done[1]}{' (no changes)' if done['same'] else ''}")
+
+
+def _cdk(layout: Layout, arguments: Sequence[str], *, on_line: Callable[[str], None] | None = None) -> None:
+    """Run the CDK in a session of its own, with its output in the log; Ctrl-C ends it and everything it started."""
+    log = layout.log("deploy")
+    with log.open("a", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            [str(CDK), *arguments],
+            cwd=ROOT,
+            env=_environment(layout),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                file.write(line)
+                if on_line:
+                    on_line(line)
+            status = process.wait()
+        finally:
+            process.stdout.close()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
+    if status:
+        raise TwinError(f"cdk {arguments[0]} failed: {_reason(log)} (log: {log})")
+
+
+def _reason(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    reasons = [line for line in lines if FAILURE.search(line)]
+    return (reasons or [line for line in lines if line] or ["no output"])[-1]
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    return processes.base_environment(
+        **CREDENTIALS,
+        PATH=path,
+        PYTHONPATH=os.pathsep.join((str(ROOT), str(ROOT / "layers" / "core" / "python"))),
+        AWS_ENDPOINT_URL=layout.url("emulator"),
+        AWS_REGION=REGION,
+        AWS_DEFAULT_REGION=REGION,
+        AWS_EC2_METADATA_DISABLED="true",
+        JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION="1",
+        CDK_DISABLE_CLI_TELEMETRY="true",
+    )
+
+
+def emulator_client(layout: Layout, service: str) -> Any:
+    """An SDK client for a service of the emulator."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        endpoint_url=layout.url("emulator"),
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"total_max_attempts": 2}, read_timeout=60),
+    )
+
+
+def _mark(parameters: Any) -> str | None:
+    try:
+        return parameters.get_parameter(Name=MARK)["Parameter"]["Value"]
+    except parameters.exceptions.ParameterNotFound:
+        return None
+
+
+def _unmark(parameters: Any) -> None:
+    """What follows may stop halfway; then nothing is known to be deployed."""
+    if _mark(parameters) is not None:
+        parameters.delete_parameter(Name=MARK)
+
+
+def _is_bootstrapped(layout: Layout) -> bool:
+    client = emulator_client(layout, "cloudformation")
+    try:
+        status = client.describe_stacks(StackName=BOOTSTRAP_STACK)["Stacks"][0]["StackStatus"]
+    except client.exceptions.ClientError:
+        return False
+    return status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")

@@ -1,0 +1,78 @@
+"""Where a twin lives: its ports, its addresses and its files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.twin.errors import TwinError
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+DEFAULT_PORT_BASE = 4566
+ENVIRONMENT = "local"
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Four ports from ``port_base`` on, and the state directory ``home``."""
+
+    home: Path
+    port_base: int = DEFAULT_PORT_BASE
+
+    @classmethod
+    def from_environment(
+        cls, *, port_base: int | None = None, variables: Mapping[str, str] = os.environ
+    ) -> Layout:
+        """Read ``TWIN_HOME`` and ``TWIN_PORT_BASE``; an argument wins over the environment."""
+        given = port_base if port_base is not None else variables.get("TWIN_PORT_BASE", DEFAULT_PORT_BASE)
+        try:
+            base = int(given)
+        except ValueError:
+            base = 0
+        if not 1024 <= base <= 65_530:
+            raise TwinError(f"{given} is no port base: choose a number from 1024 to 65530 (--port-base)")
+        return cls(Path(variables.get("TWIN_HOME") or ROOT / ".twin").resolve(), base)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port of each service, by name, in the order they start."""
+        names = ("emulator", "models", "search", "edge")
+        return {name: self.port_base + offset for offset, name in enumerate(names)}
+
+    def url(self, service: str) -> str:
+        """Where a service listens."""
+        return f"http://{HOST}:{self.ports[service]}"
+
+    def log(self, name: str) -> Path:
+        """The log file of a service or a command."""
+        return self.home / "logs" / f"{name}.log"
+
+    @property
+    def record(self) -> Path:
+        """What runs, written when it starts (``state.py``)."""
+        return self.home / "twin.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one command that may change this twin."""
+        return self.home / "lock"
+
+    @property
+    def assembly(self) -> Path:
+        """The synthesized templates and assets."""
+        return self.home / "cdk.out"
+
+    @property
+    def outputs(self) -> Path:
+        """Stack outputs as the CDK writes them."""
+        return self.home / "outputs.json"
+
+    def state_of(self, service: str) -> Path:
+        """The state directory of a service."""
+        return self.home / service

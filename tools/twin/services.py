@@ -1,0 +1,87 @@
+"""The four services of the twin: how each is started and what it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from tools.twin.layout import CREDENTIALS, HOST, REGION, ROOT, Layout
+from tools.twin.processes import Service, base_environment
+
+OWN_IMPORT_ROOTS = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "core" / "python")))
+IDLE_WORKER_SECONDS = "60"
+"""A burst leaves one worker per parallel call; all but the first go after this long."""
+
+
+def services(layout: Layout, *, emulator_python: Path, lambda_python: Path) -> list[Service]:
+    """Every service, in the order they start."""
+    return [
+        _emulator(layout, emulator_python, lambda_python),
+        _own(layout, "models", "--state", str(layout.state_of("models"))),
+        _own(layout, "search", "--state", str(layout.state_of("search"))),
+        _own(
+            layout, "edge", "--emulator-port", str(layout.ports["emulator"]), "--outputs", str(layout.outputs)
+        ),
+    ]
+
+
+def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
+    state, port = layout.state_of("emulator"), layout.ports["emulator"]
+    temporary = state / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    settings = {
+        **CREDENTIALS,
+        "AWS_DEFAULT_REGION": REGION,
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,
+        "LOG_LEVEL": "INFO",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state / "services"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state / "s3"),
+        "TMPDIR": str(temporary),
+        "LAMBDA_WARM_TTL_SECONDS": IDLE_WORKER_SECONDS,
+        # Listeners of services we do not use.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "TWIN_LAMBDA_PYTHON": str(lambda_python),
+        "TWIN_OPENSEARCHSERVERLESS_COLLECTIONENDPOINT": layout.url("search"),
+        # Functions inherit these: services the emulator lacks, and the trace store on the same port by UDP.
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": layout.url("models"),
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": layout.url("models"),
+        "AWS_XRAY_DAEMON_ADDRESS": f"{HOST}:{port}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Without it every thread grows a heap of its own.
+        "MALLOC_ARENA_MAX": "2",
+    }
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))  # node is in there
+    return Service(
+        "emulator",
+        [str(python), "-m", "tools.twin.emulator"],
+        base_environment(**settings, PATH=path),
+        f"{layout.url('emulator')}/_twin/health",
+        layout.log("emulator"),
+        ROOT,
+    )
+
+
+def _own(layout: Layout, name: str, *arguments: str) -> Service:
+    forwarded = {key: value for key, value in os.environ.items() if key.startswith("TWIN_")}
+    settings = {**forwarded, **CREDENTIALS, "PYTHONPATH": OWN_IMPORT_ROOTS, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", f"tools.twin.{name}", "--port", str(layout.ports[name]), *arguments]
+    environment = base_environment(**settings)
+    return Service(name, command, environment, f"{layout.url(name)}/_twin/health", layout.log(name), ROOT)
+
+
+def code_fingerprint(folder: Path = Path(__file__).parent) -> str:
+    """A digest of the twin's own code and its settings: when it differs, the services are started anew."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    for key in sorted(os.environ):
+        if key.startswith("TWIN_"):
+            digest.update(f"{key}={os.environ[key]}".encode())
+    return digest.hexdigest()

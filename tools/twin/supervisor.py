@@ -1,0 +1,256 @@
+"""Starting, deploying, filling, watching and stopping the twin: the class behind ``mangactl twin`` and ``make``.
+
+``up`` leaves the services running behind it; ``down`` ends them. Whatever goes wrong on the way up, Ctrl-C included,
+what was started is stopped again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tools.twin import deployment, interpreters, loading, processes, stack_outputs
+from tools.twin.errors import TwinError
+from tools.twin.layout import Layout
+from tools.twin.ports import refuse_taken
+from tools.twin.services import code_fingerprint, services
+from tools.twin.state import Record, alone
+
+MEMORY_BUDGET_BYTES = 1_500_000_000
+"""All processes together, Lambda workers included."""
+
+Progress = Callable[[str], None]
+__all__ = ["ProcessStatus", "Twin", "TwinError", "TwinStatus"]
+
+
+def silent(line: str) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One service as it is now; ``memory_bytes`` includes its children, ``workers`` counts them."""
+
+    name: str
+    pid: int
+    port: int
+    is_running: bool
+    is_healthy: bool
+    memory_bytes: int
+    workers: int
+    log: str
+
+
+@dataclass(frozen=True)
+class TwinStatus:
+    """The whole twin as it is now."""
+
+    home: str
+    is_running: bool
+    processes: tuple[ProcessStatus, ...]
+    memory_bytes: int
+    memory_budget_bytes: int
+    urls: stack_outputs.Urls
+
+    def as_document(self) -> dict[str, Any]:
+        """The JSON form."""
+        return asdict(self)
+
+
+class Twin:
+    """One twin: the processes on its ports and the state in its home."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    @classmethod
+    def from_environment(cls, *, port_base: int | None = None) -> Twin:
+        """The twin of ``TWIN_HOME`` and ``TWIN_PORT_BASE``; a port base given here wins."""
+        return cls(Layout.from_environment(port_base=port_base))
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    def up(self, *, fresh: bool = False, on_progress: Progress = silent) -> TwinStatus:
+        """Start what does not run, deploy what changed, load the catalogue once; the services run on."""
+        interpreters.check_python()
+        with alone(self.layout), _interruptible():
+            try:
+                self._start(fresh=fresh, on_progress=on_progress)
+                self._deploy(on_progress)
+                loading.load_catalogue(self.layout, on_progress)
+                self._save()
+            except BaseException:
+                self._stop(on_progress=silent)
+                raise
+        return self.status()
+
+    def deploy(self, *, on_progress: Progress = silent) -> None:
+        """Synthesize and deploy what changed onto the running twin."""
+        with alone(self.layout), _interruptible():
+            self._require_running()
+            self._deploy(on_progress)
+            self._save()
+
+    def down(self, *, on_progress: Progress = silent) -> None:
+        """Stop every process and make sure that all are gone; the state stays."""
+        with alone(self.layout), _interruptible():
+            self._stop(on_progress=on_progress)
+
+    def _start(self, *, fresh: bool, on_progress: Progress) -> None:
+        record, code = Record.read(self.layout), code_fingerprint()
+        is_same = record is not None and (record.port_base, record.code) == (self.layout.port_base, code)
+        if record and is_same and not fresh and all(process.is_healthy() for process in record.processes):
+            on_progress("the twin is running already")
+            return
+        self._stop(on_progress=on_progress)
+        if fresh or (record is not None and record.port_base != self.layout.port_base):
+            self._forget(on_progress)
+        refuse_taken(self.layout.ports)
+        on_progress("preparing the emulator's interpreter")
+        wanted = services(
+            self.layout,
+            emulator_python=interpreters.emulator_python(),
+            lambda_python=interpreters.lambda_python(),
+        )
+        on_progress(f"starting {', '.join(service.name for service in wanted)}")
+        started: tuple[processes.Running, ...] = ()
+        for service in wanted:
+            started = (*started, processes.start(service))
+            # Written after each start: whatever happens next, the following command finds what runs.
+            Record(self.layout.port_base, code, started).write(self.layout)
+        processes.wait_until_healthy(started)
+
+    def _stop(self, *, on_progress: Progress) -> None:
+        record = Record.read(self.layout)
+        alive = [process for process in record.processes if process.process()] if record else []
+        if record and alive:
+            on_progress(f"stopping {', '.join(process.name for process in alive)}")
+            processes.stop(alive)
+        if record:
+            Record(record.port_base, record.code, ()).write(self.layout)
+
+    def _forget(self, on_progress: Progress) -> None:
+        on_progress("starting with empty state")
+        for service in ("emulator", "search"):
+            shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
+        self.layout.outputs.unlink(missing_ok=True)
+
+    def _deploy(self, on_progress: Progress) -> None:
+        deployment.deploy(self.layout, on_progress)
+
+    def _save(self) -> None:
+        """Have the emulator write its state now, so that even a kill loses nothing of the deployment."""
+        _call(f"{self.layout.url('emulator')}/_twin/save", "POST")
+
+    # --- seeing -------------------------------------------------------------------------------------
+
+    def status(self) -> TwinStatus:
+        """What runs, where, how well and in how much memory."""
+        record = Record.read(self.layout)
+        rows = [self._status_of(process) for process in record.processes] if record else []
+        return TwinStatus(
+            home=str(self.layout.home),
+            is_running=self.is_running(),
+            processes=tuple(rows),
+            memory_bytes=sum(row.memory_bytes for row in rows),
+            memory_budget_bytes=MEMORY_BUDGET_BYTES,
+            urls=self.urls(),
+        )
+
+    def _status_of(self, running: processes.Running) -> ProcessStatus:
+        family = running.family()
+        return ProcessStatus(
+            name=running.name,
+            pid=running.pid,
+            port=self.layout.ports[running.name],
+            is_running=bool(family),
+            is_healthy=running.is_healthy(),
+            memory_bytes=processes.memory_bytes(running),
+            workers=max(0, len(family) - 1),
+            log=running.log,
+        )
+
+    def is_running(self) -> bool:
+        """Whether every process of this twin runs."""
+        record = Record.read(self.layout)
+        return (
+            record is not None and bool(record.processes) and all(item.process() for item in record.processes)
+        )
+
+    def outputs(self) -> dict[str, dict[str, str]]:
+        """Stack outputs by concern (``Chat``, ``Web`` …) as the templates state them."""
+        return stack_outputs.read(self.layout.outputs)
+
+    def urls(self) -> stack_outputs.Urls:
+        """Addresses that work from this machine."""
+        return stack_outputs.urls(self.layout)
+
+    # --- faults -------------------------------------------------------------------------------------
+
+    def faults(self) -> dict[str, dict[str, Any]]:
+        """The faults in force, by service name, over all servers of the twin."""
+        return {
+            name: fault
+            for server in self._require_running()
+            for name, fault in _call(f"{self.layout.url(server)}/_twin/faults")["faults"].items()
+        }
+
+    def set_fault(self, service: str, fault: Mapping[str, Any]) -> None:
+        """Break ``service`` as ``fault`` says (``tools/twin/faults.py``)."""
+        known: list[str] = []
+        for server in self._require_running():
+            names = _call(f"{self.layout.url(server)}/_twin/faults")["services"]
+            if service in names:
+                _call(f"{self.layout.url(server)}/_twin/faults/{service}", "PUT", fault)
+                return
+            known += names
+        raise TwinError(f"no service {service!r} in the twin: choose one of {', '.join(sorted(known))}")
+
+    def clear_faults(self, service: str | None = None) -> None:
+        """Mend ``service``, or everything."""
+        for server in self._require_running():
+            _call(f"{self.layout.url(server)}/_twin/faults{'/' + service if service else ''}", "DELETE")
+
+    def _require_running(self) -> Sequence[str]:
+        record = Record.read(self.layout)
+        if record is None or not self.is_running():
+            raise TwinError("the twin is not running: start it with `make up`")
+        return [process.name for process in record.processes]
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP as Ctrl-C, so that the clean-up runs whichever way a person or CI ends us."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _call(url: str, method: str = "GET", document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    body = None if document is None else json.dumps(dict(document)).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=30) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        answer = json.load(error)
+        raise TwinError(answer.get("message", f"{url} answered {error.code}")) from None
+    except OSError as error:
+        raise TwinError(f"{url} does not answer ({error}): see `mangactl twin status`") from None
