@@ -181,7 +181,9 @@ class SessionStore(Protocol):
 
     async def recent_turns(self, session_id: str, limit: int) -> list[Turn]: ...
 
-    async def claim_message(self, session_id: str, message_id: str, response_id: str, *, lease_seconds: int) -> Turn | None:
+    async def claim_message(
+        self, session_id: str, message_id: str, response_id: str, *, lease_seconds: int
+    ) -> Turn | None:
         """Reserve ``message_id`` for this response.
 
         Returns the finished turn when it was answered before. Raises ``MessageInProgress`` while another execution

@@ -17,7 +17,9 @@ class MissingSetting(RuntimeError):
 
     def __init__(self, name: str, problem: str) -> None:
         self.name = name
-        super().__init__(f"environment variable {name} {problem}; the stack that deploys this function sets it")
+        super().__init__(
+            f"environment variable {name} {problem}; the stack that deploys this function sets it"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,9 +98,7 @@ def _classifier_fell_back(reason: str) -> None:
 
 
 def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:
-    logger().warning(
-        "model fallback", fallback_from=fallback_from, fallback_to=fallback_to, reason=reason
-    )
+    logger().warning("model fallback", fallback_from=fallback_from, fallback_to=fallback_to, reason=reason)
     count("ModelFallback", fallback_from=fallback_from, fallback_to=fallback_to)
 
 
@@ -109,6 +107,4 @@ def _turn_failed(response_id: str, error: BaseException) -> None:
     from mangaassist.errors import MangaAssistError
 
     detail = str(error) if isinstance(error, MangaAssistError) else ""
-    logger().error(
-        "turn failed", response_id=response_id, error_type=type(error).__name__, detail=detail
-    )
+    logger().error("turn failed", response_id=response_id, error_type=type(error).__name__, detail=detail)

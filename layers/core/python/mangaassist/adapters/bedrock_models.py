@@ -37,7 +37,9 @@ class BedrockLanguageModel:
         """
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[ModelEvent | DependencyError] = asyncio.Queue()
-        reader = _Reader(self._client, request, lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
+        reader = _Reader(
+            self._client, request, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)
+        )
         thread = loop.run_in_executor(None, reader.run)
         try:
             while True:

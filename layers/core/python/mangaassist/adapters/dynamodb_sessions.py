@@ -249,7 +249,9 @@ class DynamoDBSessions:
         from boto3.dynamodb.types import TypeSerializer
 
         serializer = TypeSerializer()
-        item = {name: serializer.serialize(value) for name, value in {"pk": pk, "sk": sk, **attributes}.items()}
+        item = {
+            name: serializer.serialize(value) for name, value in {"pk": pk, "sk": sk, **attributes}.items()
+        }
         extra: Item = {}
         if condition:
             extra = {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
