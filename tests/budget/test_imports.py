@@ -1,0 +1,63 @@
+"""Which modules a function loads when it starts: the ceiling is a list, never a clock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEAVY = {
+    "pydantic",
+    "opensearchpy",
+    "requests",
+    "jwt",
+    "boto3",
+    "botocore",
+    "asyncio",
+    "aws_xray_sdk",
+    "numpy",
+}
+
+ALLOWED_AT_IMPORT: dict[str, set[str]] = {
+    # Importing a handler loads no SDK: collaborators are built on first use. Only `message` has a traced handler
+    # and the protocol's models.
+    "authorizer": {"jwt"},
+    "connect": set(),
+    "disconnect": set(),
+    "guest_token": {"jwt"},
+    "message": {"pydantic", "asyncio", "aws_xray_sdk", "botocore", "boto3"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED_AT_IMPORT))
+def test_a_handler_imports_no_more_than_it_must(name: str) -> None:
+    loaded = _modules_after(f"import lambdas.{name}.handler")
+    assert HEAVY & loaded <= ALLOWED_AT_IMPORT[name]
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    bare = _modules_after("pass")
+    assert _modules_after("import mangaassist, mangaassist.chat, mangaassist.adapters") - bare == {
+        "mangaassist"
+    }
+
+
+def _modules_after(statement: str) -> set[str]:
+    """Top-level modules loaded in a fresh interpreter after ``statement``."""
+    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/core/python")]),
+        "POWERTOOLS_SERVICE_NAME": "budget",
+        "POWERTOOLS_METRICS_NAMESPACE": "MangaAssist",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
+    )
+    return set(ran.stdout.split())
