@@ -90,7 +90,7 @@ class ChatStack(EnvironmentStack):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         CfnOutput(self, "WebSocketUrl", value=self.websocket.stage.url)
-        CfnOutput(self, "HttpApiUrl", value=self.http.api.api_endpoint)
+        CfnOutput(self, "HttpApiUrl", value=f"https://{self.http.host}")
         CfnOutput(self, "MessageFunctionName", value=self.message.function.function_name)
 
     def _guest_token(self) -> PythonFunction:

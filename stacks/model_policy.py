@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from aws_cdk import CfnOutput, CustomResource
+from aws_cdk import CfnOutput, CustomResource, Duration
 from aws_cdk import aws_appconfig as appconfig
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -124,7 +124,7 @@ class ModelPolicyStack(EnvironmentStack):
         )
 
     def _seed(self, settings: EnvironmentSettings, strategy: appconfig.CfnDeploymentStrategy) -> None:
-        seed = PythonFunction(
+        self.seed = PythonFunction(
             self,
             "PolicySeed",
             settings=settings,
@@ -132,17 +132,22 @@ class ModelPolicyStack(EnvironmentStack):
             description="Writes the first model policy, and never another",
             timeout_seconds=60,
         )
-        seed.allow(
+        profile = f"configurationprofile/{self.profile.ref}"
+        environment = f"environment/{self.policy_environment.ref}"
+        self.seed.allow(
             "appconfig:CreateHostedConfigurationVersion",
             "appconfig:ListHostedConfigurationVersions",
-            on=[self._appconfig_arn(f"configurationprofile/{self.profile.ref}")],
+            on=[self._appconfig_arn(), self._appconfig_arn(profile)],
         )
-        seed.allow(
+        self.seed.allow(
+            "appconfig:GetDeployment",
+            "appconfig:ListDeployments",
             "appconfig:StartDeployment",
             on=[
                 self._appconfig_arn(),
-                self._appconfig_arn(f"environment/{self.policy_environment.ref}"),
-                self._appconfig_arn(f"configurationprofile/{self.profile.ref}"),
+                self._appconfig_arn(profile),
+                self._appconfig_arn(environment),
+                self._appconfig_arn(f"{environment}/deployment/*"),
                 self.format_arn(
                     service="appconfig", resource="deploymentstrategy", resource_name=strategy.ref
                 ),
@@ -152,7 +157,9 @@ class ModelPolicyStack(EnvironmentStack):
             self,
             "SeededPolicy",
             resource_type="Custom::SeededPolicy",
-            service_token=seed.alias.function_arn,
+            service_token=self.seed.alias.function_arn,
+            # Without it a function that cannot even start keeps the deploy waiting for an hour.
+            service_timeout=Duration.minutes(5),
             properties={
                 "ApplicationId": self.application.ref,
                 "EnvironmentId": self.policy_environment.ref,
@@ -161,7 +168,7 @@ class ModelPolicyStack(EnvironmentStack):
             },
         )
         # The permissions above are a resource of their own and must exist when the seed runs.
-        resource.node.add_dependency(seed.role)
+        resource.node.add_dependency(self.seed.role)
 
     def _appconfig_arn(self, path: str = "") -> str:
         name = self.application.ref + (f"/{path}" if path else "")

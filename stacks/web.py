@@ -45,7 +45,6 @@ class WebStack(EnvironmentStack):
         self, settings: EnvironmentSettings, chat: ChatStack, websocket_url: str
     ) -> cloudfront.Distribution:
         domain = settings.page_domain
-        api_host = f"{chat.http.api.api_id}.execute-api.{self.region}.{self.url_suffix}"
         return cloudfront.Distribution(
             self,
             "Distribution",
@@ -65,7 +64,7 @@ class WebStack(EnvironmentStack):
             ),
             additional_behaviors={
                 "/v1/*": cloudfront.BehaviorOptions(
-                    origin=origins.HttpOrigin(api_host),
+                    origin=origins.HttpOrigin(chat.http.host),
                     viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
                     allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
                     cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
@@ -128,6 +127,8 @@ class WebStack(EnvironmentStack):
             "PublishedPage",
             resource_type="Custom::PublishedPage",
             service_token=self.publisher.alias.function_arn,
+            # Without it a function that cannot even start keeps the deploy waiting for an hour.
+            service_timeout=Duration.minutes(5),
             properties={
                 "SourceBucket": page.s3_bucket_name,
                 "SourceKey": page.s3_object_key,
