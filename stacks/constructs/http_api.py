@@ -39,6 +39,12 @@ class HttpApi(Construct):
             ),
         )
 
+    @property
+    def host(self) -> str:
+        """The host the API is served at, under which API Gateway recognizes it."""
+        stack = Stack.of(self)
+        return f"{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
+
     def route(
         self, method: apigatewayv2.HttpMethod, path: str, handler: lambda_.IFunction
     ) -> apigatewayv2.HttpRoute:
