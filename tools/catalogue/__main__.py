@@ -17,7 +17,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 console = Console()
 
 FullTable = Annotated[
-    Path, typer.Option("--from", exists=True, dir_okay=False, help="The full source table (see source/README.md).")
+    Path,
+    typer.Option("--from", exists=True, dir_okay=False, help="The full source table (see source/README.md)."),
 ]
 
 
@@ -42,8 +43,12 @@ def refresh_source(table: FullTable) -> None:
 @app.command("genre-rules")
 def genre_rules(table: FullTable) -> None:
     """Measure how often each genre rule is right about works whose genres the table states."""
-    comics = [cells for cells in _read(table) if cells["type"] in source.KEPT_TYPES and cells["fanservice"] != "1"]
-    rows = [source.parse({**cells, "end_year": ""}) for cells in comics if cells["start_year"] and cells["score"]]
+    comics = [
+        cells for cells in _read(table) if cells["type"] in source.KEPT_TYPES and cells["fanservice"] != "1"
+    ]
+    rows = [
+        source.parse({**cells, "end_year": ""}) for cells in comics if cells["start_year"] and cells["score"]
+    ]
     report = Table("rule", "genre", "holds", "of")
     for rule, genre, share, works in measure(rows):
         report.add_row(rule, genre, f"{share:.2f}", str(works))
@@ -53,9 +58,13 @@ def genre_rules(table: FullTable) -> None:
 def _read(table: Path) -> list[dict[str, str]]:
     with table.open(encoding="utf-8", newline="") as file:
         cells = list(csv.DictReader(file))
-    missing = {column for column in source.KEPT_COLUMNS if column != "end_year"} - set(cells[0] if cells else {})
+    missing = {column for column in source.KEPT_COLUMNS if column != "end_year"} - set(
+        cells[0] if cells else {}
+    )
     if missing:
-        raise typer.BadParameter(f"{table} lacks the columns {', '.join(sorted(missing))}; is it the full table?")
+        raise typer.BadParameter(
+            f"{table} lacks the columns {', '.join(sorted(missing))}; is it the full table?"
+        )
     return cells
 
 

@@ -118,7 +118,9 @@ def _age(row: Row) -> int:
 
 def _stock(seed: str) -> int:
     rule = _data()["stock"]
-    return 0 if _chance(seed) < rule["volume_sold_out_per_mille"] else 1 + seeded(seed + "/n") % rule["maximum"]
+    return (
+        0 if _chance(seed) < rule["volume_sold_out_per_mille"] else 1 + seeded(seed + "/n") % rule["maximum"]
+    )
 
 
 def _chance(seed: str) -> int:

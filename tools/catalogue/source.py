@@ -18,7 +18,7 @@ KEPT_TYPES = ("manga", "one_shot", "manhwa", "manhua")
 POPULAR_ROWS = 1_600
 """So many of the most popular comics, before the rows kept for another reason (``_worth_keeping``)."""
 KEPT_CREATORS = ("Junji Itou",)
-KEPT_COLUMNS = (
+KEPT_COLUMNS: tuple[str, ...] = (
     "id", "title", "title_romaji", "title_ja", "type", "type_source", "authors", "author_roles", "authors_ja",
     "start_year", "end_year", "volumes", "chapters", "status", "genres", "themes", "demographic", "magazine",
     "magazine_ja", "publisher", "publisher_ja", "score", "votes", "madb_id", "ja_link",
@@ -105,10 +105,16 @@ def trim(table: Iterable[dict[str, str]]) -> list[dict[str, str]]:
     comics = [
         cells
         for cells in table
-        if cells["type"] in KEPT_TYPES and cells["fanservice"] != "1" and cells["start_year"] and cells["score"]
+        if cells["type"] in KEPT_TYPES
+        and cells["fanservice"] != "1"
+        and cells["start_year"]
+        and cells["score"]
     ]
     return [
-        {**{column: cells[column] for column in KEPT_COLUMNS if column in cells}, "end_year": cells["end_date"][:4]}
+        {
+            **{column: cells[column] for column in KEPT_COLUMNS if column in cells},
+            "end_year": cells["end_date"][:4],
+        }
         for place, cells in enumerate(comics)
         if _worth_keeping(place, cells)
     ]
