@@ -23,6 +23,7 @@ import httpx
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from mangaassist.protocol import (
@@ -228,6 +229,11 @@ class ChatClient:
             yield frame
             if isinstance(frame, FinalFrame | ErrorFrame):
                 return
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a question can be sent."""
+        return self._socket.state is State.OPEN
 
     async def close(self) -> None:
         """Leave politely."""

@@ -1,0 +1,1 @@
+"""The on-call command line: model policy, terminal chat, local twin."""

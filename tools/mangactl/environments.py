@@ -1,0 +1,116 @@
+"""Finding an environment's resources: through the outputs of its stacks, on the twin and on AWS alike."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stacks.environments import ENVIRONMENTS, EnvironmentSettings
+from tools.mangactl.failures import BadArgument, Unavailable
+from tools.twin.deployment import emulator_client
+from tools.twin.layout import Layout
+from tools.twin.state import Record
+from tools.twin.supervisor import Twin
+
+LOCAL = "local"
+TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One deployment; ``twin`` is set where it is the local one."""
+
+    settings: EnvironmentSettings
+    twin: Twin | None = None
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The environment ``name``.
+
+        Raises:
+            BadArgument: there is none of that name.
+            Unavailable: it is the local one and the twin is down.
+        """
+        settings = ENVIRONMENTS.get(name)
+        if settings is None:
+            raise BadArgument(f"unknown environment {name!r}: use one of {', '.join(ENVIRONMENTS)}")
+        return cls(settings, running_twin() if name == LOCAL else None)
+
+    @property
+    def name(self) -> str:
+        """As in the stack names."""
+        return self.settings.name
+
+    def client(self, service: str) -> Any:
+        """An SDK client for ``service`` there."""
+        if self.twin is not None:
+            return emulator_client(self.twin.layout, service)
+        import boto3
+        from botocore.config import Config
+
+        config = Config(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS)
+        return boto3.client(service, region_name=self.settings.region, config=config)
+
+    def outputs(self, concern: str) -> dict[str, str]:
+        """Outputs of the stack ``concern``.
+
+        Raises:
+            Unavailable: the stack is not there.
+        """
+        from botocore.exceptions import ClientError
+
+        stack = f"MangaAssist-{self.name}-{concern}"
+        try:
+            found = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ValidationError":
+                raise
+            remedy = (
+                "run `make up`"
+                if self.twin
+                else f"deploy it (cdk deploy -c environment={self.name}) or check the account you are signed in to"
+            )
+            raise Unavailable(
+                f"the stack {stack} is not deployed in {self.settings.region}: {remedy}"
+            ) from None
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def chat_addresses(self) -> tuple[str, str]:
+        """Address of the WebSocket stage, and where ``/v1`` is."""
+        if self.twin is not None:
+            urls = self.twin.urls()
+            if not urls.websocket:
+                raise Unavailable("nothing is deployed on the twin yet: run `make up`")
+            return urls.websocket, urls.api
+        outputs = self.outputs("Chat")
+        return outputs["WebSocketUrl"], outputs["HttpApiUrl"]
+
+    def actor(self) -> str:
+        """Who is at the keyboard, as far as the environment can tell."""
+        person = getpass.getuser()
+        if self.twin is not None:
+            return person
+        return f"{self.client('sts').get_caller_identity()['Arn']} ({person})"
+
+
+def local_twin(port_base: int | None = None) -> Twin:
+    """The twin of this checkout: on the ports it runs on, unless ``port_base`` says otherwise."""
+    layout = Layout.from_environment(port_base=port_base)
+    record = Record.read(layout)
+    if port_base is None and record is not None and any(process.process() for process in record.processes):
+        layout = Layout(layout.home, record.port_base)
+    return Twin(layout)
+
+
+def running_twin() -> Twin:
+    """The twin, if it runs.
+
+    Raises:
+        Unavailable: it does not.
+    """
+    twin = local_twin()
+    record = Record.read(twin.layout)
+    if record is None or not record.processes or not all(process.process() for process in record.processes):
+        raise Unavailable("the twin is not running: start it with `make up`")
+    return twin

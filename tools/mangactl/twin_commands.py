@@ -1,0 +1,122 @@
+"""``mangactl twin``: the local AWS of this checkout."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+
+from tools.mangactl.environments import local_twin, running_twin
+from tools.mangactl.failures import BadArgument, Unavailable
+from tools.mangactl.options import JsonOption
+from tools.mangactl.output import progress, show, table
+from tools.twin.supervisor import TwinStatus
+
+app = typer.Typer(
+    rich_markup_mode=None, help="The local AWS: start it, stop it, look at it, break it on purpose."
+)
+
+PortBaseOption = Annotated[
+    int | None,
+    typer.Option("--port-base", min=1024, max=65_530, help="First of four ports; else TWIN_PORT_BASE."),
+]
+
+
+@app.command()
+def up(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the state of earlier runs.")] = False,
+    port_base: PortBaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start what does not run, deploy what changed, load the catalogue; the services run on."""
+    status = local_twin(port_base).up(fresh=fresh, on_progress=progress)
+    show(status.as_document(), _rendered(status), as_json=as_json)
+
+
+@app.command()
+def down(as_json: JsonOption = False) -> None:
+    """Stop everything; the state stays."""
+    twin = local_twin()
+    twin.down(on_progress=progress)
+    show({"is_running": False, "home": str(twin.layout.home)}, "the twin is down", as_json=as_json)
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show what runs, where and in how much memory; exit code 4 when the twin is down."""
+    found = local_twin().status()
+    if not found.is_running and not as_json:
+        raise Unavailable("the twin is not running: start it with `make up`")
+    show(found.as_document(), _rendered(found), as_json=as_json)
+    if not found.is_running:
+        raise typer.Exit(Unavailable.exit_code)
+
+
+@app.command()
+def fault(
+    service: Annotated[
+        str | None, typer.Argument(help="Such as bedrock-runtime, search, dynamodb.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="delay, error, throttle, truncate or garbage.", show_default=False)
+    ] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the calls, 0 to 1.")] = 1.0,
+    delay_ms: Annotated[
+        int | None, typer.Option(min=0, help="For a delay: how long.", show_default=False)
+    ] = None,
+    status_code: Annotated[
+        int | None,
+        typer.Option(
+            "--status", min=400, max=599, help="For an error or a throttle: its status.", show_default=False
+        ),
+    ] = None,
+    match: Annotated[
+        str | None, typer.Option(help="Only calls whose path contains this.", show_default=False)
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Mend SERVICE, or everything.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Break SERVICE on purpose, mend it (--clear), or list the faults in force."""
+    if clear and kind is not None:
+        raise BadArgument("--clear mends a service: leave KIND out")
+    if not clear and service is not None and kind is None:
+        raise BadArgument("say how to break it: delay, error, throttle, truncate or garbage; or --clear")
+    twin = running_twin()
+    if clear:
+        twin.clear_faults(service)
+    elif service is not None:
+        wanted = {"kind": kind, "share": share, "delay_ms": delay_ms, "status": status_code, "match": match}
+        twin.set_fault(service, {name: value for name, value in wanted.items() if value is not None})
+    faults = twin.faults()
+    show({"faults": faults}, _faults(faults), as_json=as_json)
+
+
+def _faults(faults: dict[str, dict[str, Any]]) -> RenderableType:
+    if not faults:
+        return "no faults"
+    listed = table("service", "kind", "share", "delay", "status", "match", "hits")
+    for name, each in sorted(faults.items()):
+        cells = (
+            f"{each['delay_ms']} ms" if each["kind"] == "delay" else "",
+            each["status"] or "",
+            each["match"],
+        )
+        listed.add_row(name, each["kind"], f"{each['share']:g}", *map(str, cells), str(each["hits"]))
+    return listed
+
+
+def _rendered(status: TwinStatus) -> RenderableType:
+    listed = table("service", "health", "port", "pid", "workers", "memory", "log")
+    for each in status.processes:
+        health = "healthy" if each.is_healthy else "not answering" if each.is_running else "stopped"
+        cells = (health, each.port, each.pid, each.workers, _megabytes(each.memory_bytes), each.log)
+        listed.add_row(each.name, *map(str, cells))
+    memory = f"\nmemory  {_megabytes(status.memory_bytes)} of {_megabytes(status.memory_budget_bytes)}"
+    urls = "".join(f"\n{name:<10} {url}" for name, url in asdict(status.urls).items() if url)
+    return Group(listed, memory + urls)
+
+
+def _megabytes(number: int) -> str:
+    return f"{number / 1_000_000:.0f} MB"
