@@ -1,0 +1,63 @@
+import { cover } from "./cover.js";
+import { h, icon } from "./dom.js";
+import { safeUrl } from "./safe-url.js";
+
+/** One product beside the answer. Every fact is the store's own. */
+export function productCard(card, translator) {
+  const url = safeUrl(card.url);
+  const heading = { class: "card-title", lang: "en" };
+  const title = url
+    ? h("a", { ...heading, href: url, target: "_blank", rel: "noopener noreferrer" }, card.title)
+    : h("span", heading, card.title);
+  return h(
+    "li",
+    { class: "card", "data-asin": card.asin },
+    cover({ ...card, genres: card.genres ?? [] }),
+    h(
+      "div",
+      { class: "card-facts" },
+      h("h3", {}, title, volume(card, translator)),
+      card.title_ja && card.title_ja !== card.title && h("p", { class: "card-title-ja", lang: "ja" }, card.title_ja),
+      card.creators?.length > 0 &&
+        h("p", { class: "card-creators" }, hidden(`${translator.text("card.by")} `), card.creators.join(", ")),
+      rating(card.rating, translator),
+      price(card, translator),
+      h(
+        "p",
+        { class: "card-stock", "data-in-stock": String(card.in_stock) },
+        translator.text(card.in_stock ? "card.inStock" : "card.soldOut"),
+      ),
+    ),
+  );
+}
+
+const hidden = (text) => h("span", { class: "visually-hidden" }, text);
+
+function volume({ volume: number }, translator) {
+  if (number === null || number === undefined) return null;
+  return [" ", h("span", { class: "card-volume" }, translator.text("card.volume", { volume: number }))];
+}
+
+function price({ price: now, list_price: before }, translator) {
+  const reduced = before && before.amount !== now.amount;
+  return h(
+    "p",
+    { class: "card-price" },
+    hidden(`${translator.text("card.price")} `),
+    h("strong", {}, translator.money(now)),
+    reduced && [" ", h("s", {}, hidden(`${translator.text("card.listPrice")} `), translator.money(before))],
+  );
+}
+
+function rating(value, translator) {
+  if (!value) return null;
+  const average = translator.number(value.average, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const count = translator.number(value.count);
+  return h(
+    "p",
+    { class: "card-rating" },
+    icon("M12 3.6l2.6 5.4 5.9.8-4.3 4.1 1 5.9-5.2-2.8-5.2 2.8 1-5.9L3.5 9.8l5.9-.8z"),
+    h("span", { "aria-hidden": "true" }, `${average} (${count})`),
+    hidden(translator.text("card.rating", { average, count })),
+  );
+}
