@@ -76,7 +76,7 @@ def chat_service() -> ChatService:
         story=TurnStory(
             understanding=Understanding(classifier, on_fallback=_classifier_fell_back),
             retriever=Retriever(
-                embedder=BedrockEmbedder(bedrock, policies),
+                embedder=BedrockEmbedder(client("bedrock-runtime", read_timeout_seconds=3.0), policies),
                 search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
             ),
             policies=policies,
