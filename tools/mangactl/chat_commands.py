@@ -63,7 +63,7 @@ class Conversation:
 
     def __init__(self, addresses: tuple[str, str], locale: Locale | None, screen: Screen) -> None:
         self._addresses = addresses
-        self._locale = locale
+        self._locale: Locale | None = locale
         self._screen = screen
         self._client: ChatClient | None = None
         self._session_id: str | None = None

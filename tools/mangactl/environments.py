@@ -110,7 +110,6 @@ def running_twin() -> Twin:
         Unavailable: it does not.
     """
     twin = local_twin()
-    record = Record.read(twin.layout)
-    if record is None or not record.processes or not all(process.process() for process in record.processes):
+    if not twin.is_running():
         raise Unavailable("the twin is not running: start it with `make up`")
     return twin
