@@ -60,8 +60,10 @@ def deploy(layout: Layout, on_progress: Progress) -> None:
     _unmark(parameters)
     _cdk(
         layout,
-        ["deploy", "--all", "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)]
-        + ["--require-approval", "never", "--progress", "events", "--concurrency", "3"],
+        [
+            *("deploy", "--all", "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)),
+            *("--require-approval", "never", "--progress", "events", "--concurrency", "3"),
+        ],
         on_line=lambda line: _report(line, on_progress),
     )
     parameters.put_parameter(Name=MARK, Value=wanted, Type="String", Overwrite=True)

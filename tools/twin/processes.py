@@ -6,6 +6,7 @@ file. A process is known by its id and its start time: ids are reused.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -156,10 +157,8 @@ def base_environment(**extra: str) -> dict[str, str]:
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def _answers(url: str, timeout_seconds: float) -> bool:

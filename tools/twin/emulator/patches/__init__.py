@@ -19,6 +19,8 @@ NAMES = (
     "websocket_frames",
     "websocket_handshake",
     "websocket_limits",
+    "websocket_gone",
+    "websocket_close_code",
     "function_errors",
     "embedded_metrics",
     "configuration_validators",

@@ -32,10 +32,11 @@ def apply() -> None:
     ) -> Any:
         problem = None
         if method == "POST" and (match := CREATE_VERSION.fullmatch(path)):
-            problem = schema_problem(*match.groups(), body)
+            problem = schema_problem(match[1], match[2], body)
         elif method == "POST" and (match := VALIDATE.fullmatch(path)):
             version = query.get("configuration_version", [""])
-            problem = await problem_of(*match.groups(), version[0] if isinstance(version, list) else version)
+            version = version[0] if isinstance(version, list) else version
+            problem = await problem_of(match[1], match[2], version)
             if problem is None:
                 return 204, {}, b""
         elif method == "POST" and (match := START_DEPLOYMENT.fullmatch(path)):

@@ -22,13 +22,9 @@ def apply() -> None:
     def execute_named(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
         outcome = execute(function, event, request_id)
         body = outcome.get("body")
-        if (
-            outcome.get("error")
-            and isinstance(body, dict)
-            and body.get("errorType") == "Runtime.HandlerError"
-        ):
-            if names := EXCEPTION_LINE.findall(outcome.get("log") or ""):
-                body["errorType"] = names[-1].rsplit(".", 1)[-1]
+        names = EXCEPTION_LINE.findall(outcome.get("log") or "")
+        if isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError" and names:
+            body["errorType"] = names[-1].rsplit(".", 1)[-1]
         return outcome
 
     lambda_svc._execute_function_warm = execute_named
