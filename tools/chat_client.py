@@ -47,11 +47,11 @@ SILENCE_SECONDS: Final = 30.0
 AnyFrame = StartFrame | DeltaFrame | CorrectionFrame | FinalFrame | ErrorFrame | PongFrame
 
 
-class ChatClientError(Exception):
+class ChatError(Exception):
     """Base of what can go wrong between this client and the service; the message says what to do."""
 
 
-class ConnectFailed(ChatClientError):
+class ConnectFailed(ChatError):
     """No connection; ``status`` is the HTTP status of the refusal, if there was one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -59,7 +59,7 @@ class ConnectFailed(ChatClientError):
         super().__init__(message)
 
 
-class BrokenResponse(ChatClientError):
+class BrokenResponse(ChatError):
     """The service broke the protocol: an unknown frame, a gap in the sequence, silence, or a closed connection."""
 
 
@@ -100,10 +100,10 @@ class Answer:
 
 
 class ChatClient:
-    """One connection. ``token`` and ``session_id`` let a later connection resume the same session."""
+    """One connection, over ``socket``; ``token`` and ``session_id`` let a later one resume the same session."""
 
     def __init__(self, socket: ClientConnection, token: str, protocol_version: int) -> None:
-        self._socket = socket
+        self.socket = socket
         self.token = token
         self.protocol_version = protocol_version
         self.session_id: str | None = None
@@ -186,7 +186,7 @@ class ChatClient:
     async def send(self, data: str | bytes) -> None:
         """Send a frame as it is, well-formed or not."""
         try:
-            await self._socket.send(data)
+            await self.socket.send(data)
         except ConnectionClosed as error:
             raise BrokenResponse(f"the connection is closed ({_close_code(error)}); connect again") from None
 
@@ -194,7 +194,7 @@ class ChatClient:
         """The next frame, validated."""
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
-                raw = await self._socket.recv()
+                raw = await self.socket.recv()
         except ConnectionClosed as error:
             raise BrokenResponse(f"the service closed the connection ({_close_code(error)})") from None
         except TimeoutError:
@@ -233,15 +233,15 @@ class ChatClient:
     @property
     def is_open(self) -> bool:
         """Whether a question can be sent."""
-        return self._socket.state is State.OPEN
+        return self.socket.state is State.OPEN
 
     async def close(self) -> None:
         """Leave politely."""
-        await self._socket.close()
+        await self.socket.close()
 
     def abandon(self) -> None:
         """Leave as a lost network does: without a word."""
-        self._socket.transport.abort()
+        self.socket.transport.abort()
 
     async def __aenter__(self) -> Self:
         return self

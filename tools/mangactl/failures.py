@@ -74,7 +74,7 @@ def as_failure(error: Exception) -> CommandFailure:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from mangaassist.errors import InvalidModelPolicy
-    from tools.chat_client import ChatClientError, ConnectFailed
+    from tools.chat_client import ChatError, ConnectFailed
     from tools.twin.errors import TwinError
 
     match error:
@@ -84,7 +84,7 @@ def as_failure(error: Exception) -> CommandFailure:
             return PolicyRefused(_counted(error.problems), error.problems)
         case ConnectFailed():
             return Unavailable(f"{error}: see `mangactl twin status`, or the API's logs")
-        case TwinError() | ChatClientError():
+        case TwinError() | ChatError():
             return CommandFailure(str(error))
         case ClientError():
             return _service_failure(error)
