@@ -79,8 +79,9 @@ def _embed(client: Any, text: str, embedding: Embedding) -> Vector:
 def _vector(answer: bytes, dimensions: int) -> Vector:
     try:
         vector = cast("list[float]", json.loads(answer)["embedding"])
+        found = len(vector)
     except (ValueError, KeyError, TypeError) as error:
         raise DependencyError(DEPENDENCY, "unreadable response") from error
-    if len(vector) != dimensions:
-        raise DependencyError(DEPENDENCY, f"{len(vector)} dimensions instead of {dimensions}")
+    if found != dimensions:
+        raise DependencyError(DEPENDENCY, f"{found} dimensions instead of {dimensions}")
     return vector
