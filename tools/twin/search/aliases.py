@@ -54,7 +54,9 @@ def apply_actions(actions: object, aliases: AliasTable, indexes: Collection[str]
         writers = sorted(name for name, options in members.items() if options.get("is_write_index"))
         if len(writers) > 1:
             raise OpenSearchError(
-                500, "illegal_state_exception", f"alias [{alias}] has more than one write index [{','.join(writers)}]"
+                500,
+                "illegal_state_exception",
+                f"alias [{alias}] has more than one write index [{','.join(writers)}]",
             )
     return Change({alias: members for alias, members in table.items() if members}, dropped)
 
@@ -107,7 +109,7 @@ def _check_name(alias: str, indexes: Collection[str]) -> None:
     if alias in indexes:
         reason = "an index or data stream exists with the same name as the alias"
     elif alias.startswith(("_", "-", "+")) or any(mark in alias for mark in '\\/*?"<>| ,#:'):
-        reason = "must not contain whitespace or any of \\/*?\"<>|,#: nor start with _, - or +"
+        reason = 'must not contain whitespace or any of \\/*?"<>|,#: nor start with _, - or +'
     else:
         return
     raise OpenSearchError(400, "invalid_alias_name_exception", f"Invalid alias name [{alias}]: {reason}")

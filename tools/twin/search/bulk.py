@@ -46,7 +46,9 @@ def _actions(body: bytes, default_index: str | None) -> Iterator[Action]:
         try:
             action = json.loads(line)
         except (ValueError, RecursionError):
-            raise illegal_argument(f"{where}, expected START_OBJECT but found something that is not JSON") from None
+            raise illegal_argument(
+                f"{where}, expected START_OBJECT but found something that is not JSON"
+            ) from None
         if not isinstance(action, dict) or len(action) != 1:
             raise illegal_argument(f"{where}, expected an object with one action")
         verb, metadata = next(iter(action.items()))
@@ -100,7 +102,9 @@ def _execute(action: Action, batch: Batch, *, custom_ids: bool) -> Outcome:
     try:
         source = parse_source(json.loads(action.source), action.id)
     except (ValueError, RecursionError):
-        raise OpenSearchError(400, "mapper_parsing_exception", "failed to parse: the document is not JSON") from None
+        raise OpenSearchError(
+            400, "mapper_parsing_exception", "failed to parse: the document is not JSON"
+        ) from None
     if action.verb == "update":
         assert action.id is not None
         if not isinstance(source.get("doc", {}), dict) or not isinstance(source.get("upsert", {}), dict):

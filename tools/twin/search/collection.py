@@ -51,7 +51,9 @@ class Collection:
             if name == "_all" or "*" in name:
                 pattern = "*" if name == "_all" else name
                 members = [index for index in self.indexes if fnmatchcase(index, pattern)]
-                members += [m for alias, ms in self.aliases.items() if fnmatchcase(alias, pattern) for m in ms]
+                members += [
+                    m for alias, ms in self.aliases.items() if fnmatchcase(alias, pattern) for m in ms
+                ]
             elif name in self.indexes:
                 members = [name]
             elif name in self.aliases:
@@ -87,7 +89,11 @@ class Collection:
             return self.create(name, {})
         members = self.aliases[name]
         writers = [member for member, options in members.items() if options.get("is_write_index")]
-        if not writers and len(members) == 1 and not any("is_write_index" in options for options in members.values()):
+        if (
+            not writers
+            and len(members) == 1
+            and not any("is_write_index" in options for options in members.values())
+        ):
             writers = list(members)
         if len(writers) != 1:
             raise illegal_argument(
@@ -106,7 +112,9 @@ class Collection:
             raise parsing(f"unknown key [{min(unknown)}] for create index")
         settings = index_settings(_object(body, "settings"), STATIC_SETTINGS | DYNAMIC_SETTINGS)
         record = new_record(settings, Mappings(_object(body, "mappings"), self.settings))
-        adds = [{"add": {"index": name, "alias": a, **(o or {})}} for a, o in _object(body, "aliases").items()]
+        adds = [
+            {"add": {"index": name, "alias": a, **(o or {})}} for a, o in _object(body, "aliases").items()
+        ]
         aliases = apply_actions(adds, self.aliases, {*self.indexes, name}).aliases if adds else self.aliases
         index = Index(name, self._path / "indexes" / record["uuid"], self.clock, self.settings, record)
         self.indexes[name], self.aliases = index, aliases
@@ -168,7 +176,9 @@ class Collection:
         if file.exists():
             record = json.loads(file.read_text(encoding="utf-8"))
             if record["version"] != RECORD_VERSION:
-                raise StateInUse(f"{file} has format {record['version']}: start with --fresh or another --state")
+                raise StateInUse(
+                    f"{file} has format {record['version']}: start with --fresh or another --state"
+                )
             self.aliases = record["aliases"]
             for name, each in record["indexes"].items():
                 index = Index(name, root / each["uuid"], self.clock, self.settings, each)
@@ -221,7 +231,11 @@ class Collection:
         else:
             return
         raise OpenSearchError(
-            400, "invalid_index_name_exception", f"Invalid index name [{name}], {reason}", index=name, index_uuid="_na_"
+            400,
+            "invalid_index_name_exception",
+            f"Invalid index name [{name}], {reason}",
+            index=name,
+            index_uuid="_na_",
         )
 
 
@@ -262,5 +276,7 @@ def _locked(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise StateInUse(f"{path.parent} is in use by another search service: stop it or pass another --state") from None
+        raise StateInUse(
+            f"{path.parent} is in use by another search service: stop it or pass another --state"
+        ) from None
     return file

@@ -59,7 +59,9 @@ def prepare(doc_id: str, source: Mapping[str, Any], mappings: Mappings) -> Docum
             )
         if found:
             values[field.path] = found
-    return Document(doc_id, json.dumps(stored, ensure_ascii=False, separators=(",", ":")).encode(), values, vectors)
+    return Document(
+        doc_id, json.dumps(stored, ensure_ascii=False, separators=(",", ":")).encode(), values, vectors
+    )
 
 
 def as_vector(raw: object, field: Field) -> Vector:
@@ -96,7 +98,7 @@ def lookup(source: object, path: str) -> Iterator[Any]:
 def coerced(raw: object, field: Field) -> Value:
     """``raw`` as the field holds it: dates as epoch milliseconds; ``ValueError`` when it cannot be."""
     if isinstance(raw, dict):
-        raise ValueError("Can't get text on a START_OBJECT")  # noqa: TRY004 - data, not code
+        raise ValueError("Can't get text on a START_OBJECT")
     match field.kind:
         case "text" | "keyword":
             return raw if isinstance(raw, str) else json.dumps(raw)
@@ -171,7 +173,7 @@ def _take(source: dict[str, Any], path: str) -> object:
     for name in parents:
         child = source.get(name)
         if isinstance(child, list):
-            raise ValueError("a vector inside an array of objects is not supported by the twin")  # noqa: TRY004
+            raise ValueError("a vector inside an array of objects is not supported by the twin")
         if not isinstance(child, dict):
             return None
         source[name] = child = dict(child)
@@ -205,7 +207,9 @@ def _epoch_millis(raw: object) -> int:
             pass
         else:
             return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    raise ValueError(f"failed to parse date field [{raw}] with format [strict_date_optional_time||epoch_millis]")
+    raise ValueError(
+        f"failed to parse date field [{raw}] with format [strict_date_optional_time||epoch_millis]"
+    )
 
 
 def parse_source(raw: object, doc_id: str | None = None) -> dict[str, Any]:

@@ -43,10 +43,6 @@ class QueryRefused(OpenSearchError):
         return {"error": error, "status": self.status}
 
 
-class OperationNotOffered(Exception):
-    """A path the service does not have: it answers 404 with an empty body (opensearch-py issue 646)."""
-
-
 def illegal_argument(reason: str) -> OpenSearchError:
     return OpenSearchError(400, "illegal_argument_exception", reason)
 

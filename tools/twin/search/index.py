@@ -155,7 +155,8 @@ class Index:
         shutil.rmtree(path, ignore_errors=True)  # left by a process killed at this point
         generation = Generation(path, mappings)
         copies = [
-            (prepare(stored.id, restored(stored), mappings), stored.entry) for stored in self._newest.everything()
+            (prepare(stored.id, restored(stored), mappings), stored.entry)
+            for stored in self._newest.everything()
         ]
         generation.write(copies, [])
         self.tables = {**_tables(mappings), **self.tables}
@@ -199,7 +200,9 @@ class Batch:
         doc_id = doc_id or uuid.uuid4().hex[:20]
         if not 0 < len(doc_id.encode()) <= 512:
             raise OpenSearchError(
-                400, "illegal_argument_exception", f"id is too long, must be no longer than 512 bytes: {doc_id[:40]}…"
+                400,
+                "illegal_argument_exception",
+                f"id is too long, must be no longer than 512 bytes: {doc_id[:40]}…",
             )
         known = self._entry(doc_id)
         if create and known:
@@ -264,7 +267,9 @@ class Batch:
     def _current(self, doc_id: str) -> dict[str, Any] | None:
         if doc_id in self._writes:
             document, entry = self._writes[doc_id]
-            return restored(Stored(doc_id, entry, document.source, dict(document.vectors))) if document else None
+            return (
+                restored(Stored(doc_id, entry, document.source, dict(document.vectors))) if document else None
+            )
         stored = self._index.get(doc_id)
         return restored(stored) if stored else None
 

@@ -32,7 +32,8 @@ PARAMETERS: Mapping[Kind, set[str]] = {
     "float": COMMON_PARAMETERS | {"coerce"},
     "boolean": COMMON_PARAMETERS,
     "date": COMMON_PARAMETERS | {"format"},
-    "knn_vector": COMMON_PARAMETERS - {"fields"} | {"dimension", "space_type", "compression_level", "mode", "method"},
+    "knn_vector": COMMON_PARAMETERS - {"fields"}
+    | {"dimension", "space_type", "compression_level", "mode", "method"},
 }
 SPACES = ("l2", "cosinesimil", "innerproduct")
 COMPRESSION_LEVELS = ("1x", "2x", "8x", "16x", "32x")
@@ -97,7 +98,7 @@ class Mappings:
     def _parse(self, properties: Mapping[str, Any], prefix: str) -> Iterator[Field]:
         for name, raw in properties.items():
             path = prefix + name
-            if not name or name.startswith("_") and not prefix:
+            if not name or (name.startswith("_") and not prefix):
                 raise mapper_parsing(f"Field [{name}] is a metadata field or empty and cannot be mapped")
             node = _object(raw, path)
             if node.get("type", "object") == "object":
@@ -148,9 +149,15 @@ class Mappings:
             raise illegal_argument("Field parameter 'parameters' is not supported")
         _refuse_unknown(set(node) - PARAMETERS["knn_vector"], path, "knn_vector")
         _refuse_unknown(set(method) - {"name", "space_type", "parameters"}, path, "method")
-        _refuse_unknown(set(method.get("parameters") or {}) - {"m", "ef_construction"}, path, "method.parameters")
+        _refuse_unknown(
+            set(method.get("parameters") or {}) - {"m", "ef_construction"}, path, "method.parameters"
+        )
         dimension = node.get("dimension")
-        if isinstance(dimension, bool) or not isinstance(dimension, int) or not 0 < dimension <= MAX_DIMENSION:
+        if (
+            isinstance(dimension, bool)
+            or not isinstance(dimension, int)
+            or not 0 < dimension <= MAX_DIMENSION
+        ):
             raise mapper_parsing(
                 f"Dimension value must be an integer from 1 to {MAX_DIMENSION} for vector: {path}, got [{dimension}]"
             )
@@ -162,7 +169,9 @@ class Mappings:
             ("mode", node.get("mode", "on_disk"), ("on_disk", "in_memory")),
         ):
             if value not in allowed:
-                raise mapper_parsing(f"Invalid value [{value}] of {name} for vector {path}: use one of {list(allowed)}")
+                raise mapper_parsing(
+                    f"Invalid value [{value}] of {name} for vector {path}: use one of {list(allowed)}"
+                )
         return Field(path, path, "knn_vector", "knn_vector", dimension=dimension, space=str(space))
 
     # --- dynamic mapping ----------------------------------------------------------------------------
@@ -187,7 +196,9 @@ class Mappings:
                         " is not allowed",
                     )
             if isinstance(sample, dict):
-                if node is not None and (node.get("type", "object") != "object" or node.get("enabled") is False):
+                if node is not None and (
+                    node.get("type", "object") != "object" or node.get("enabled") is False
+                ):
                     continue
                 known = node.get("properties", {}) if node else {}
                 inner: dict[str, Any] = {}
@@ -246,7 +257,9 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any], prefix: str) -> None:
             continue
         for parameter in sorted((set(known) | set(node)) - {"fields"}):
             if parameter in node and node[parameter] != known.get(parameter):
-                raise illegal_argument(f"Mapper for [{path}] conflicts: Cannot update parameter [{parameter}]")
+                raise illegal_argument(
+                    f"Mapper for [{path}] conflicts: Cannot update parameter [{parameter}]"
+                )
         if "fields" in node:
             _merge(known.setdefault("fields", {}), _object(node["fields"], path), path + ".")
 

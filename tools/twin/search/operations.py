@@ -99,8 +99,14 @@ async def cat_indices(request: Request) -> Response:
     unknown = set(columns) - set(CAT_COLUMNS)
     if unknown:
         raise illegal_argument(f"unknown column [{min(unknown)}]; this service has {', '.join(CAT_COLUMNS)}")
-    rows = [
-        dict(zip(CAT_COLUMNS, (index.name, index.uuid, "0", "0", str(len(index.visible())), "0", "0b", "0b"), strict=True))
+    rows: list[dict[str, str]] = [
+        dict(
+            zip(
+                CAT_COLUMNS,
+                (index.name, index.uuid, "0", "0", str(len(index.visible())), "0", "0b", "0b"),
+                strict=False,
+            )
+        )
         for index in sorted(_indexes(request), key=lambda index: index.name)
     ]
     wants_json = "json" in request.query_params.get("format", request.headers.get("accept", ""))
@@ -110,7 +116,8 @@ async def cat_indices(request: Request) -> Response:
     lines = [columns, *lines] if flag(request, "v") else lines
     widths = [max((len(line[at]) for line in lines), default=0) for at in range(len(columns))]
     text = "".join(
-        " ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+        " ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n"
+        for line in lines
     )
     return PlainTextResponse(text)
 
@@ -227,7 +234,9 @@ async def multi_get(request: Request) -> Response:
     default, source = request.path_params.get("index"), _source_filter(request)
     wanted = body.get("docs") or [{"_id": doc_id} for doc_id in body.get("ids", [])]
     if set(body) - {"docs", "ids"} or not isinstance(wanted, list) or not wanted:
-        raise OpenSearchError(400, "action_request_validation_exception", "no documents to get: send docs or ids")
+        raise OpenSearchError(
+            400, "action_request_validation_exception", "no documents to get: send docs or ids"
+        )
     return JSONResponse({"docs": [_multi_got(request, item, default, source) for item in wanted]})
 
 
@@ -238,7 +247,11 @@ def _multi_got(request: Request, item: object, default: str | None, source: Sour
     try:
         index = _collection(request).single(name)
     except OpenSearchError as error:
-        return {"_index": name, "_id": str(item["_id"]), "error": {"root_cause": [error.cause()], **error.cause()}}
+        return {
+            "_index": name,
+            "_id": str(item["_id"]),
+            "error": {"root_cause": [error.cause()], **error.cause()},
+        }
     chosen = SourceFilter.parse(item["_source"]) if "_source" in item else source
     return _fetched(index, str(item["_id"]), chosen)
 
@@ -273,9 +286,11 @@ def _source_filter(request: Request) -> SourceFilter:
 
 
 async def search(request: Request) -> Response:
-    check_parameters(request, *SOURCE_PARAMETERS, "size", "from", "track_total_hits", "search_type", "typed_keys")
+    check_parameters(
+        request, *SOURCE_PARAMETERS, "size", "from", "track_total_hits", "search_type", "typed_keys"
+    )
     body = _with_parameters(await json_body(request), request)
-    return JSONResponse(_shards(searching.search(_indexes(request), body), request))
+    return JSONResponse(searching.search(_indexes(request), body))
 
 
 async def multi_search(request: Request) -> Response:
@@ -305,7 +320,7 @@ async def multi_search(request: Request) -> Response:
 
 async def count(request: Request) -> Response:
     check_parameters(request)
-    return JSONResponse(_shards(searching.count(_indexes(request), await json_body(request)), request))
+    return JSONResponse(searching.count(_indexes(request), await json_body(request)))
 
 
 def _with_parameters(body: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -320,7 +335,3 @@ def _with_parameters(body: Mapping[str, Any], request: Request) -> dict[str, Any
         patterns = {"includes": chosen.includes, "excludes": chosen.excludes}
         merged["_source"] = patterns if chosen.wanted else False
     return merged
-
-
-def _shards(response: dict[str, Any], request: Request) -> dict[str, Any]:
-    return response

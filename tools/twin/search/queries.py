@@ -71,14 +71,20 @@ def constant(query: Query, score: float = 1.0) -> Query:
 
 
 def _bool(body: dict[str, Any], target: Target) -> Query:
-    _only("bool", body, {"must", "should", "filter", "must_not", "minimum_should_match", "boost", "adjust_pure_negative"})
+    _only(
+        "bool",
+        body,
+        {"must", "should", "filter", "must_not", "minimum_should_match", "boost", "adjust_pure_negative"},
+    )
     clauses = {
         name: [compile_query(each, target) for each in _listed(body.get(name, []))]
         for name in ("must", "filter", "should", "must_not")
     }
     should = clauses["should"]
     required = clauses["must"] or clauses["filter"]
-    least = minimum_should_match(body.get("minimum_should_match", 0 if required or not should else 1), len(should))
+    least = minimum_should_match(
+        body.get("minimum_should_match", 0 if required or not should else 1), len(should)
+    )
     if not any(clauses.values()):
         return _boosted("bool", Query.all_query(), body)
     if least > len(should):
@@ -89,7 +95,9 @@ def _bool(body: dict[str, Any], target: Target) -> Query:
     if not required and not least:
         parts.append((Occur.Must, constant(Query.all_query(), 0.0)))
     parts += [(Occur.Should, query) for query in should]
-    return _boosted("bool", Query.boolean_query(parts, minimum_number_should_match=least if should else None), body)
+    return _boosted(
+        "bool", Query.boolean_query(parts, minimum_number_should_match=least if should else None), body
+    )
 
 
 def _constant_score(body: dict[str, Any], target: Target) -> Query:
@@ -103,7 +111,9 @@ def minimum_should_match(value: object, clauses: int) -> int:
     """How many of ``clauses`` must match: ``2``, ``-1``, ``"75%"``, ``"-25%"``."""
     text = str(value).strip()
     if isinstance(value, bool) or not re.fullmatch(r"-?\d{1,9}%?", text):
-        raise parsing(f'failed to parse minimum_should_match [{value}]: use a number or a percentage such as "75%"')
+        raise parsing(
+            f'failed to parse minimum_should_match [{value}]: use a number or a percentage such as "75%"'
+        )
     number = int(text.rstrip("%"))
     wanted = math.trunc(clauses * number / 100) if text.endswith("%") else number
     return max(0, clauses + wanted if text.startswith("-") else wanted)
@@ -135,7 +145,9 @@ def _exists(body: dict[str, Any], target: Target) -> Query:
     path = body.get("field")
     if not isinstance(path, str):
         raise parsing("[exists] must be provided with a [field]")
-    paths = [known for known in target.snapshot.mappings.fields if known == path or known.startswith(path + ".")]
+    paths = [
+        known for known in target.snapshot.mappings.fields if known == path or known.startswith(path + ".")
+    ]
     schema = target.snapshot.generation.schema
     found = [Query.term_query(schema, "exists", known) for known in paths]
     return constant(_any_of(found), _boost("exists", body))
@@ -164,7 +176,9 @@ def _terms(body: dict[str, Any], target: Target) -> Query:
     if not isinstance(values, list):
         raise parsing(f"[terms] query on [{path}] requires an array of terms; terms lookup is not offered")
     if len(values) > MAX_TERMS:
-        raise QueryRefused(f"The number of terms [{len(values)}] used in the Terms Query has exceeded [{MAX_TERMS}]")
+        raise QueryRefused(
+            f"The number of terms [{len(values)}] used in the Terms Query has exceeded [{MAX_TERMS}]"
+        )
     scalars = [_scalar("terms", value) for value in values]
     boost = _boost("terms", body)
     if path == "_id":
@@ -184,7 +198,9 @@ def _range(body: dict[str, Any], target: Target) -> Query:
     if field is None:
         return Query.empty_query()
     if field.kind in ("text", "boolean", "knn_vector"):
-        raise QueryRefused(f"Field [{path}] of type [{field.type}] does not support range queries on the twin")
+        raise QueryRefused(
+            f"Field [{path}] of type [{field.type}] does not support range queries on the twin"
+        )
     bounds = {name: options[name] for name in ("gt", "gte", "lt", "lte") if options.get(name) is not None}
     build = {"keyword": _keyword_range, "float": _float_range}.get(field.kind, _integer_range)
     return constant(build(field, bounds, target), _boost("range", options))
@@ -236,7 +252,9 @@ def _keyword_range(field: Field, bounds: Mapping[str, Any], target: Target) -> Q
     }
     limits = [(tests[name], str(_value(raw, field)).encode()) for name, raw in bounds.items()]
     inside = [
-        term for term in target.snapshot.terms(field.path) if all(test(term.encode(), bound) for test, bound in limits)
+        term
+        for term in target.snapshot.terms(field.path)
+        if all(test(term.encode(), bound) for test, bound in limits)
     ]
     return _any_of([target.term(field, term) for term in inside])
 
@@ -256,8 +274,12 @@ def _multi_match(body: dict[str, Any], target: Target) -> Query:
     _only("multi_match", body, MATCH_OPTIONS | {"fields", "type", "tie_breaker"})
     kind, tie_breaker = body.get("type", "best_fields"), body.get("tie_breaker")
     if kind not in ("best_fields", "most_fields"):
-        raise parsing(f"[multi_match] type [{kind}] is not offered by the twin: use best_fields or most_fields")
-    if tie_breaker is not None and (isinstance(tie_breaker, bool) or not isinstance(tie_breaker, int | float)):
+        raise parsing(
+            f"[multi_match] type [{kind}] is not offered by the twin: use best_fields or most_fields"
+        )
+    if tie_breaker is not None and (
+        isinstance(tie_breaker, bool) or not isinstance(tie_breaker, int | float)
+    ):
         raise parsing("[multi_match] tie_breaker is a number")
     fields = _listed(body.get("fields", []))
     if not fields:
@@ -304,7 +326,9 @@ def _match_field(path: str, options: Mapping[str, Any], target: Target, clause: 
         least = len(terms)
     if not queries or least > len(queries):
         return Query.empty_query()
-    return Query.boolean_query([(Occur.Should, query) for query in queries], minimum_number_should_match=max(1, least))
+    return Query.boolean_query(
+        [(Occur.Should, query) for query in queries], minimum_number_should_match=max(1, least)
+    )
 
 
 # --- vectors ------------------------------------------------------------------------------------------
@@ -325,7 +349,9 @@ def _knn(body: dict[str, Any], target: Target) -> Query:
     if field is None or field.kind != "knn_vector":
         raise QueryRefused(f"Field '{path}' is not knn_vector type.")
     if not target.knn_enabled:
-        raise QueryRefused(f"Field '{path}' cannot be searched: create the index with the setting index.knn: true")
+        raise QueryRefused(
+            f"Field '{path}' cannot be searched: create the index with the setting index.knn: true"
+        )
     if len(options["vector"]) != field.dimension:
         raise QueryRefused(
             f"Query vector has invalid dimension: {len(options['vector'])}. Dimension should be: {field.dimension}"
@@ -362,7 +388,9 @@ CLAUSES: Mapping[str, Callable[[dict[str, Any], Target], Query]] = {
 
 
 def _any_of(queries: list[Query]) -> Query:
-    return Query.boolean_query([(Occur.Should, query) for query in queries]) if queries else Query.empty_query()
+    return (
+        Query.boolean_query([(Occur.Should, query) for query in queries]) if queries else Query.empty_query()
+    )
 
 
 def _with_ids(ids: list[str], target: Target) -> Query:
@@ -381,7 +409,11 @@ def _searchable(path: str, target: Target) -> Field | None:
 def _value(raw: Value, field: Field) -> Value:
     """A query value as the field holds values; 3.5 for a field of whole numbers stays 3.5."""
     try:
-        if field.kind == "integer" and not isinstance(raw, bool) and isinstance(number := _number(raw, field), float):
+        if (
+            field.kind == "integer"
+            and not isinstance(raw, bool)
+            and isinstance(number := _number(raw, field), float)
+        ):
             return coerced(number, field) if number.is_integer() else number
         return coerced(raw, field)
     except ValueError as error:

@@ -23,6 +23,7 @@ COMMON_PARAMETERS = {
     "pretty",
     "timeout",
 }
+MAX_DRAINED_BYTES = 10 * MAX_BODY_BYTES
 CONTENT_TYPES = ("application/json", "application/x-ndjson")
 
 
@@ -34,7 +35,9 @@ def check_parameters(request: Request, *known: str) -> None:
         raise OpenSearchError(400, "status_exception", f"{policy} refresh policy is not supported.")
     unknown = set(request.query_params) - COMMON_PARAMETERS - set(known) - {"refresh"}
     if unknown:
-        raise illegal_argument(f"request [{request.url.path}] contains unrecognized parameter: [{min(unknown)}]")
+        raise illegal_argument(
+            f"request [{request.url.path}] contains unrecognized parameter: [{min(unknown)}]"
+        )
 
 
 def flag(request: Request, name: str) -> bool:
@@ -51,16 +54,24 @@ async def body_bytes(request: Request) -> bytes:
     if encoding not in ("identity", "gzip"):
         raise illegal_argument(f"Content-Encoding [{encoding}] is not supported")
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if encoding == "gzip" else None
-    body = bytearray()
+    body, received = bytearray(), 0
     async for part in request.stream():
+        received += len(part)
+        if len(body) > MAX_BODY_BYTES:
+            # Read on, keeping nothing: a client that is still sending would miss the answer.
+            if received > MAX_DRAINED_BYTES:
+                break
+            continue
         try:
             body += unpack.decompress(part, MAX_BODY_BYTES + 1) if unpack else part
         except zlib.error:
             raise illegal_argument("the body is not valid gzip") from None
-        if len(body) > MAX_BODY_BYTES:
-            raise OpenSearchError(
-                413, "content_too_long_exception", f"Request size exceeded {MAX_BODY_BYTES} bytes: send smaller batches"
-            )
+    if len(body) > MAX_BODY_BYTES:
+        raise OpenSearchError(
+            413,
+            "content_too_long_exception",
+            f"Request size exceeded {MAX_BODY_BYTES} bytes: send smaller batches",
+        )
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and content_type not in CONTENT_TYPES:
         raise OpenSearchError(
@@ -85,7 +96,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     except RecursionError:
         raise OpenSearchError(400, "parse_exception", "the body is nested too deeply") from None
     except ValueError as error:
-        reason = f"the body is not JSON: {error}" if isinstance(error, json.JSONDecodeError) else "the body is not UTF-8"
+        reason = (
+            f"the body is not JSON: {error}"
+            if isinstance(error, json.JSONDecodeError)
+            else "the body is not UTF-8"
+        )
         raise OpenSearchError(400, "parse_exception", reason) from None
     if not isinstance(document, dict):
         raise OpenSearchError(400, "parse_exception", "the body is not a JSON object")

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tantivy import Query
+
 from tools.twin.search.documents import Value, coerced, insert, lookup, selected
 from tools.twin.search.engine import Stored
-from tools.twin.search.errors import OpenSearchError, QueryRefused, illegal_argument, parsing
+from tools.twin.search.errors import QueryRefused, illegal_argument, parsing
 from tools.twin.search.index import Index
 from tools.twin.search.queries import Target, compile_query
 from tools.twin.search.settings import MAX_RESULT_WINDOW
@@ -44,7 +46,9 @@ class SourceFilter:
                     excludes=_patterns(raw.get("excludes", raw.get("exclude", []))),
                 )
             case _:
-                raise parsing("Expected one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT] for [_source]")
+                raise parsing(
+                    "Expected one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT] for [_source]"
+                )
 
     def apply(self, stored: Stored) -> dict[str, Any]:
         source = stored.parsed()
@@ -97,7 +101,9 @@ class Request:
             )
         track, min_score = body.get("track_total_hits", DEFAULT_TOTAL_LIMIT), body.get("min_score")
         if not isinstance(track, bool | int) or track < 0:
-            raise illegal_argument(f"[track_total_hits] must be true, false or a positive integer, got [{track}]")
+            raise illegal_argument(
+                f"[track_total_hits] must be true, false or a positive integer, got [{track}]"
+            )
         if min_score is not None and (isinstance(min_score, bool) or not isinstance(min_score, int | float)):
             raise parsing("[min_score] must be a number")
         return cls(
@@ -151,7 +157,7 @@ def count(indexes: Sequence[Index], body: Mapping[str, Any]) -> dict[str, Any]:
     return {"count": matched, "_shards": {"total": 0, "successful": 0, "skipped": 0, "failed": 0}}
 
 
-def _compiled(index: Index, query: object):  # noqa: ANN202 - tantivy's type
+def _compiled(index: Index, query: object) -> Query:
     settings = index.settings.get("index", {})
     knn_enabled = str(settings.get("knn", "false")).lower() == "true"
     try:
@@ -212,7 +218,10 @@ def _sort_keys(raw: object) -> list[SortKey]:
         options = {"order": options} if isinstance(options, str) else options
         if not isinstance(options, dict) or set(options) - {"order", "missing", "unmapped_type", "mode"}:
             raise parsing(f"[sort] of [{path}] does not support [{options}]")
-        order, missing = options.get("order", "desc" if path == "_score" else "asc"), options.get("missing", "_last")
+        order, missing = (
+            options.get("order", "desc" if path == "_score" else "asc"),
+            options.get("missing", "_last"),
+        )
         if order not in ("asc", "desc") or missing not in ("_first", "_last"):
             raise parsing(f"[sort] of [{path}]: order is asc or desc, missing is _first or _last")
         if options.get("mode") not in (None, "max" if order == "desc" else "min"):
@@ -270,5 +279,5 @@ def _count(body: Mapping[str, Any], name: str, default: int) -> int:
 def _patterns(raw: object) -> list[str]:
     patterns = raw if isinstance(raw, list) else [raw]
     if not all(isinstance(pattern, str) for pattern in patterns):
-        raise OpenSearchError(400, "parsing_exception", "[_source] takes field names and patterns")
-    return patterns
+        raise parsing("[_source] takes field names and patterns")
+    return [str(pattern) for pattern in patterns]

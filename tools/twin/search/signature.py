@@ -15,7 +15,9 @@ def why_refused(headers: Mapping[str, str]) -> str | None:
     """What is wrong with a request's signature, in a sentence; ``None`` when it passes."""
     authorization = headers.get("authorization")
     if not authorization:
-        return "no Authorization header: sign the request with SigV4, or start the service with --allow-unsigned"
+        return (
+            "no Authorization header: sign the request with SigV4, or start the service with --allow-unsigned"
+        )
     match = _AUTHORIZATION.fullmatch(authorization.strip())
     if match is None:
         return "the Authorization header is not an AWS4-HMAC-SHA256 signature"
