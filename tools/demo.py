@@ -27,12 +27,12 @@ def main() -> int:
     question = parser.parse_args().question.strip() or QUESTION
     began = time.monotonic()
     twin = Twin.from_environment()
-    was_running = twin.status().is_running
+    was_running = twin.is_running()
     try:
         twin.up(on_progress=lambda line: console.print(f"  {line}", markup=False))
         console.print(f"  ready in {time.monotonic() - began:.1f} s\n", style="dim")
         urls = twin.urls()
-        return asyncio.run(show(question, urls["websocket"], urls["page"]))
+        return asyncio.run(show(question, urls.websocket, urls.api))
     except (TwinError, ChatError) as error:
         console.print(f"demo: {error}", style="red", markup=False)
         return 1

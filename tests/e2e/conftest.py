@@ -75,7 +75,7 @@ def aws(twin: Twin) -> Callable[[str], Any]:
     def client(service: str) -> Any:
         return boto3.client(
             service,
-            endpoint_url=twin.urls()["emulator"],
+            endpoint_url=twin.urls().emulator,
             region_name="us-east-1",
             aws_access_key_id="test",
             aws_secret_access_key="test",

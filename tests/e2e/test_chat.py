@@ -31,7 +31,7 @@ JAPANESE = "伊藤潤二みたいなホラー漫画のおすすめは？"
 
 
 async def connect(twin: Twin, **options: Any) -> ChatClient:
-    return await ChatClient.connect(twin.urls()["websocket"], twin.urls()["page"], **options)
+    return await ChatClient.connect(twin.urls().websocket, twin.urls().api, **options)
 
 
 async def answer(client: ChatClient, text: str) -> tuple[list[Any], str, FinalFrame]:
@@ -106,7 +106,7 @@ async def test_ten_clients_at_once_get_whole_streams(twin: Twin) -> None:
 
 @pytest.mark.req("STR-4")
 async def test_a_client_that_leaves_stops_the_model(twin: Twin, aws: Callable[[str], Any]) -> None:
-    models = httpx.Client(base_url=twin.urls()["models"])
+    models = httpx.Client(base_url=twin.urls().models)
     models.put("/_twin/pace", json={"first_token_ms": 50, "tokens_per_second": 4}).raise_for_status()
     models.delete("/_twin/streams").raise_for_status()
     try:
@@ -181,7 +181,7 @@ async def test_a_handshake_without_a_good_token_is_refused(twin: Twin) -> None:
     for subprotocols in (None, ["mangaassist"], ["mangaassist", "not.a.token"]):
         with pytest.raises(InvalidStatus) as refused:
             await websockets.connect(
-                twin.urls()["websocket"],
+                twin.urls().websocket,
                 subprotocols=subprotocols and list(map(websockets.Subprotocol, subprotocols)),
             )
         assert refused.value.response.status_code in (401, 403)
@@ -197,7 +197,7 @@ async def test_an_expired_token_is_refused(twin: Twin, aws: Callable[[str], Any]
     token, _ = guest_token.issue(secret, ttl_seconds=60, now=1_000_000)
     with pytest.raises(InvalidStatus) as refused:
         await websockets.connect(
-            twin.urls()["websocket"],
+            twin.urls().websocket,
             subprotocols=[websockets.Subprotocol("mangaassist"), websockets.Subprotocol(token)],
         )
     assert refused.value.response.status_code == 403

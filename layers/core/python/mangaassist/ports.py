@@ -7,7 +7,7 @@ The domain (``chat``, ``intents``, ``retrieval``, ``generation``, ``guardrails``
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -120,7 +120,7 @@ ModelEvent = TextChunk | StreamEnd
 class LanguageModel(Protocol):
     """Streams an answer. Closing the iterator closes the model's stream at once."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]: ...
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]: ...
 
 
 class PolicySource(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, cast
 
 from mangaassist.adapters.errors import THROTTLES, translate
@@ -27,7 +27,7 @@ class BedrockLanguageModel:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Text as the model sends it, then one ``StreamEnd``.
 
         Raises:

@@ -31,4 +31,5 @@ def client(
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=16,
     )
-    return boto3.client(service, endpoint_url=endpoint_url, config=config)  # pyright: ignore[reportUnknownMemberType]
+    made: Any = boto3.client  # the stubs know every service by name; here it is a parameter
+    return made(service, endpoint_url=endpoint_url, config=config)

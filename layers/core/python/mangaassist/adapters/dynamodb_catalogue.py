@@ -142,8 +142,11 @@ def _key(pk: str, sk: str) -> Wire:
 def _wire(item: Mapping[str, Any]) -> Wire:
     from boto3.dynamodb.types import TypeSerializer
 
-    serialize = TypeSerializer().serialize
-    return {name: cast("Wire", serialize(value)) for name, value in item.items()}
+    serialize = cast(
+        "Callable[[Any], Wire]",
+        TypeSerializer().serialize,  # pyright: ignore[reportUnknownMemberType]
+    )
+    return {name: serialize(value) for name, value in item.items()}
 
 
 def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

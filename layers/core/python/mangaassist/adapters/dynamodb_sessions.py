@@ -266,7 +266,7 @@ class DynamoDBSessions:
             return cast(Item, getattr(self._client, operation)(TableName=self._table, **arguments))
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                raw = cast("dict[str, Any]", error.response).get("Item") or {}
+                raw: Item = cast(Item, error.response).get("Item") or {}
                 raise _ConditionFailed(_plain(raw)) from None
             raise translate("sessions", error) from error
         except BotoCoreError as error:

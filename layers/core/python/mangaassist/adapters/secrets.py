@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 MAX_AGE_SECONDS = 300
 """A rotated secret is seen within five minutes."""
 
@@ -12,4 +10,4 @@ def secret(arn: str) -> str:
     """The current value of the secret ``arn``."""
     from aws_lambda_powertools.utilities.parameters import get_secret
 
-    return cast(str, get_secret(arn, max_age=MAX_AGE_SECONDS))
+    return get_secret(arn, max_age=MAX_AGE_SECONDS)  # pyright: ignore[reportUnknownVariableType]

@@ -16,7 +16,6 @@ from mangaassist.chat.events import TextCorrected, TextDelta, TurnCompleted, Tur
 from mangaassist.errors import DependencyThrottled
 from mangaassist.ports import FrameChannel
 from mangaassist.protocol import (
-    CURRENT_VERSION,
     CorrectionFrame,
     DeltaFrame,
     ErrorFrame,
@@ -25,6 +24,7 @@ from mangaassist.protocol import (
     StartFrame,
     dump_frame,
 )
+from mangaassist.versions import CURRENT_VERSION
 
 MAX_HOLD_SECONDS = 0.1
 """Deltas coalesce for at most this long after a throttle (architecture, decision 9)."""

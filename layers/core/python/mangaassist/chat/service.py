@@ -23,7 +23,6 @@ from mangaassist.errors import (
 from mangaassist.guardrails.admission import admit
 from mangaassist.ports import FrameChannel, SessionStore
 from mangaassist.protocol import (
-    CURRENT_VERSION,
     MessageCommand,
     PongFrame,
     ResendCommand,
@@ -33,6 +32,7 @@ from mangaassist.protocol import (
     parse_command,
 )
 from mangaassist.sessions.records import Connection, Turn, TurnStatus
+from mangaassist.versions import CURRENT_VERSION
 
 HISTORY_TURNS = 3
 """Turns of the session that enter the prompt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from mangaassist.errors import DeadlineExceeded
@@ -34,7 +34,7 @@ class Stopwatch:
         return left
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Generator[None]:
         """Measure a block; a stage entered twice adds up."""
         before = self._clock()
         try:

@@ -8,7 +8,7 @@ closes the model's stream.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 
 ANSWER_TASK = "answer_synthesis"
 
-FallbackObserver = "Callable[[str, str, str], None]"
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -90,7 +88,7 @@ class TurnStory:
     on_fallback: Callable[[str, str, str], None]
     """Told ``(fallback_from, fallback_to, reason)`` of every model fallback (GEN-4)."""
 
-    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncIterator[TurnEvent]:
+    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncGenerator[TurnEvent]:
         """The turn's events; the last one is ``TurnCompleted`` or ``TurnFailed``."""
         with stopwatch.stage("admission"):
             admission = admit(question.text)
@@ -102,12 +100,13 @@ class TurnStory:
         plan = plan_for(understood.intent)
         answer = _Answer(degraded=degraded, guarded=bool(admission.findings))
         prompt: Prompt | None = None
+        policy_version: str | None = None
         if plan.task is None:
             answer.text = reply_text(plan.reply, language)
             stopwatch.mark("first_token")
             yield TextDelta(answer.text)
         else:
-            prompt, chain, policy_label = await self._context(
+            prompt, chain, policy_version = await self._context(
                 question, admission.text, language, chunks, stopwatch
             )
             try:
@@ -145,7 +144,7 @@ class TurnStory:
                 model_tier=answer.choice.tier if answer.choice else None,
                 model_id=answer.choice.model_id if answer.choice else None,
                 answered_by=answer.end.answered_by if answer.end else None,
-                policy_version=policy_label if prompt else None,
+                policy_version=policy_version,
                 prompt_template=prompt.template if prompt else None,
                 guardrail_action=_action(judgement, judged, answer.guarded),
                 retrieval_mode=("vector" if chunks else "fallback") if plan.retrieval else "none",
@@ -202,7 +201,7 @@ class TurnStory:
 
     async def _generate(
         self, prompt: Prompt, chain: Sequence[TierChoice], answer: _Answer, stopwatch: Stopwatch
-    ) -> AsyncIterator[TextDelta]:
+    ) -> AsyncGenerator[TextDelta]:
         """Stream from the first model of the chain that starts; the next ones stand behind it until then.
 
         Raises:
