@@ -21,6 +21,8 @@ from stacks.model_policy import ModelPolicyStack
 from stacks.search import SearchStack
 
 FEED_PREFIX: Final = "feed/"
+QUARANTINE_PREFIX: Final = "quarantine/"
+"""Where ingestion puts the lines of a feed that it refuses."""
 SEARCH_ALIAS: Final = "catalogue-live"
 
 
@@ -95,8 +97,9 @@ class IngestStack(EnvironmentStack):
                 **policy.variables,
             },
         )
-        self.function.allow("dynamodb:BatchWriteItem", "dynamodb:PutItem", on=[self.catalogue.table_arn])
+        self.function.allow("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", on=[self.catalogue.table_arn])
         self.function.allow("s3:GetObject", on=[self.feed.arn_for_objects(f"{FEED_PREFIX}*")])
+        self.function.allow("s3:PutObject", on=[self.feed.arn_for_objects(f"{QUARANTINE_PREFIX}*")])
         self.function.allow("bedrock:InvokeModel", on=model_arns(self, embedding_model_id()))
         search.grant_index(self.function)
         policy.grant_read(self.function)

@@ -77,14 +77,16 @@ class WebStack(EnvironmentStack):
     def _security_headers(
         self, settings: EnvironmentSettings, websocket_url: str
     ) -> cloudfront.ResponseHeadersPolicy:
+        # The page states the same for itself; only a header can forbid framing and name this very WebSocket.
         policy = {
-            "default-src": "'self'",
-            "connect-src": f"'self' {websocket_url}",
+            "default-src": "'none'",
+            "script-src": "'self'",
+            "style-src": "'self'",
             "img-src": "'self' data:",
+            "connect-src": f"'self' {websocket_url}",
             "base-uri": "'none'",
             "form-action": "'none'",
             "frame-ancestors": "'none'",
-            "object-src": "'none'",
         }
         return cloudfront.ResponseHeadersPolicy(
             self,

@@ -52,11 +52,15 @@ def _ingest(stacks: MangaAssist) -> None:
     _accept(
         ingest.failures, "AwsSolutions-SQS3", "is itself where failed events end; an alarm watches its depth"
     )
-    _accept(
-        ingest.function.role,
-        f"AwsSolutions-IAM5[Resource::<{_logical_id(ingest.feed)}.Arn>/feed/*]",
-        "reads any feed file: file names are chosen by whoever uploads",
-    )
+    for prefix, reason in (
+        ("feed/", "reads any feed file: file names are chosen by whoever uploads"),
+        ("quarantine/", "writes refused lines beside each other, named after their feed file"),
+    ):
+        _accept(
+            ingest.function.role,
+            f"AwsSolutions-IAM5[Resource::<{_logical_id(ingest.feed)}.Arn>/{prefix}*]",
+            reason,
+        )
 
 
 def _chat(stacks: MangaAssist) -> None:

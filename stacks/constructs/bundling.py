@@ -93,37 +93,89 @@ class Target:
         )
 
 
-def dependencies_code(target: Target) -> lambda_.AssetCode:
-    """The ``deps`` layer for ``target``; nothing is installed until CDK bundles."""
-    requirements = _locked_requirements()
-    contents = ROOT / "layers" / "deps" / "contents.toml"
-    digest = _digest(
-        target.name, str(target.interpreter is not None), requirements, contents.read_text("utf-8")
-    )
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """A layer to be: what it is made from and how. Nothing is built until somebody asks for it."""
 
-    def build(python: Path) -> None:
+    name: str
+    source: Path
+    digest: str
+    """Hash of everything the result depends on; also the asset's hash, so an unchanged layer is not deployed again."""
+    target: Target
+    fill: Callable[[Path], None]
+    """Puts the packages into an empty folder."""
+
+    def code(self) -> lambda_.AssetCode:
+        """The layer as a CDK asset."""
+        return lambda_.Code.from_asset(
+            str(self.source),
+            asset_hash=self.digest,
+            asset_hash_type=AssetHashType.CUSTOM,
+            bundling=BundlingOptions(
+                # Required by the type, never pulled: the local build always answers.
+                image=DockerImage.from_registry("unused"),
+                local=_LocalBuild(self),
+            ),
+        )
+
+    def built(self) -> Path:
+        """The folder Lambda would mount at ``/opt``, from the cache if it was ever built before."""
+        cached = CACHE / f"{self.name}-{self.target.name}-{self.digest[:16]}"
+        if cached.is_dir():
+            return cached
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # Built aside and moved into place whole, so that an interrupted or parallel synth leaves no half layer.
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix=".building-") as scratch:
+            layer = Path(scratch) / "layer"
+            python = layer / "python"
+            python.mkdir(parents=True)
+            self.fill(python)
+            if self.target.interpreter is not None:
+                _compile(python, self.target.interpreter)
+            try:
+                layer.rename(cached)
+            except OSError:
+                # Somebody else was quicker with the same content.
+                if not cached.is_dir():
+                    raise
+        return cached
+
+
+def dependencies(target: Target) -> Layer:
+    """The ``deps`` layer for ``target``."""
+    source = ROOT / "layers" / "deps"
+    requirements = _locked_requirements()
+    contents = source / "contents.toml"
+
+    def fill(python: Path) -> None:
         _install(requirements, target, python)
         prune(python, LayerContents.load(contents))
 
-    return _layer_code(ROOT / "layers" / "deps", "deps", digest, target, build)
-
-
-def core_code(target: Target) -> lambda_.AssetCode:
-    """The ``core`` layer: the product's own package."""
-    source = ROOT / "layers" / "core"
-    files = [path for path in sorted(source.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
-    digest = _digest(
-        target.name,
-        str(target.interpreter is not None),
-        *(f"{path.relative_to(source)} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files),
+    return Layer(
+        name="deps",
+        source=source,
+        digest=_digest(target, requirements, contents.read_text("utf-8")),
+        target=target,
+        fill=fill,
     )
 
-    def build(python: Path) -> None:
-        shutil.copytree(
-            source / "python", python, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
-        )
 
-    return _layer_code(source, "core", digest, target, build)
+def core(target: Target) -> Layer:
+    """The ``core`` layer: the product's own package, for ``target`` because byte code is."""
+    source = ROOT / "layers" / "core"
+    files = [path for path in sorted(source.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+
+    def fill(python: Path) -> None:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source / "python", python, ignore=ignored, dirs_exist_ok=True)
+
+    return Layer(
+        name="core",
+        source=source,
+        digest=_digest(target, *(f"{file.relative_to(source)} {_digest_of(file)}" for file in files)),
+        target=target,
+        fill=fill,
+    )
 
 
 def prune(python: Path, contents: LayerContents) -> None:
@@ -136,51 +188,16 @@ def prune(python: Path, contents: LayerContents) -> None:
                 _remove(path)
 
 
-def _layer_code(
-    source: Path, name: str, digest: str, target: Target, build: Callable[[Path], None]
-) -> lambda_.AssetCode:
-    return lambda_.Code.from_asset(
-        str(source),
-        asset_hash=digest,
-        asset_hash_type=AssetHashType.CUSTOM,
-        bundling=BundlingOptions(
-            # Required by the type, never pulled: the local build below always answers.
-            image=DockerImage.from_registry("unused"),
-            local=_CachedBuild(CACHE / f"{name}-{target.name}-{digest[:16]}", target, build),
-        ),
-    )
-
-
 @jsii.implements(ILocalBundling)
-class _CachedBuild:
-    """Builds into the cache unless an earlier synth did, then copies into the cloud assembly."""
+class _LocalBuild:
+    """CDK's hook for bundling without a container."""
 
-    def __init__(self, cached: Path, target: Target, build: Callable[[Path], None]) -> None:
-        self._cached = cached
-        self._target = target
-        self._build = build
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
 
     def try_bundle(self, output_dir: str, *, image: DockerImage, **_: object) -> bool:
-        if not self._cached.is_dir():
-            self._fill_cache()
-        shutil.copytree(self._cached, output_dir, dirs_exist_ok=True)
+        shutil.copytree(self._layer.built(), output_dir, dirs_exist_ok=True)
         return True
-
-    def _fill_cache(self) -> None:
-        CACHE.mkdir(parents=True, exist_ok=True)
-        # Built aside and moved into place whole, so that an interrupted or parallel synth leaves no half layer.
-        with tempfile.TemporaryDirectory(dir=CACHE, prefix=".building-") as scratch:
-            layer = Path(scratch) / "layer"
-            python = layer / "python"
-            python.mkdir(parents=True)
-            self._build(python)
-            if self._target.interpreter is not None:
-                _compile(python, self._target.interpreter)
-            try:
-                layer.rename(self._cached)
-            except OSError:
-                if not self._cached.is_dir():
-                    raise
 
 
 @cache
@@ -277,8 +294,13 @@ def _run(command: list[str]) -> str:
     return result.stdout
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def _digest(target: Target, *parts: str) -> str:
+    compiled = "compiled" if target.interpreter is not None else "source only"
+    return hashlib.sha256("\0".join((target.name, compiled, *parts)).encode()).hexdigest()
+
+
+def _digest_of(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _remove(path: Path) -> None:

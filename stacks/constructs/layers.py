@@ -25,13 +25,13 @@ def layers_of(stack: Stack, settings: EnvironmentSettings) -> list[lambda_.ILaye
             "every cold start imports two to three times slower",
         )
     layers: list[lambda_.ILayerVersion] = []
-    for name, code_for in (("Core", bundling.core_code), ("Deps", bundling.dependencies_code)):
+    for name, make in (("Core", bundling.core), ("Deps", bundling.dependencies)):
         layer = cast("lambda_.LayerVersion | None", stack.node.try_find_child(f"{name}Layer"))
         if layer is None:
             layer = lambda_.LayerVersion(
                 stack,
                 f"{name}Layer",
-                code=code_for(target),
+                code=make(target).code(),
                 description=f"{name} layer for {target.name}",
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             )

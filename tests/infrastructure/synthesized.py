@@ -1,0 +1,112 @@
+"""Templates of an environment, and how the tests look into them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+
+from stacks.application import build
+from stacks.environments import EnvironmentSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+CONCERNS = ("Sessions", "Search", "ModelPolicy", "Ingest", "Guardrail", "Chat", "Web")
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """One environment's templates by concern."""
+
+    settings: EnvironmentSettings
+    templates: Mapping[str, Mapping[str, Any]]
+
+    def resources(self, type: str, concern: str | None = None) -> dict[str, dict[str, Any]]:
+        """Resources of a type by logical id, in one stack or in all."""
+        return {
+            logical_id: resource
+            for name, template in self.templates.items()
+            if concern in (None, name)
+            for logical_id, resource in template["Resources"].items()
+            if resource["Type"] == type
+        }
+
+    def only(self, type: str, concern: str) -> dict[str, Any]:
+        """The one resource of this type in a stack."""
+        (resource,) = self.resources(type, concern).values()
+        return resource
+
+    def function(self, folder: str) -> dict[str, Any]:
+        """Properties of the function in ``lambdas/<folder>``."""
+        return self.functions()[folder]["Properties"]
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The functions by their folder."""
+        return {
+            function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: function
+            for function in self.resources("AWS::Lambda::Function").values()
+        }
+
+    def logical_id(self, folder: str) -> str:
+        """The logical id of a function."""
+        (found,) = [
+            logical_id
+            for logical_id, function in self.resources("AWS::Lambda::Function").items()
+            if function["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == folder
+        ]
+        return found
+
+    def permissions(self, folder: str) -> dict[str, list[str]]:
+        """What the function's role may do: action by action, the resources, in readable form."""
+        role = self.function(folder)["Role"]["Fn::GetAtt"][0]
+        allowed: dict[str, list[str]] = {}
+        for policy in self.resources("AWS::IAM::Policy").values():
+            if {"Ref": role} not in policy["Properties"]["Roles"]:
+                continue
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+                assert statement["Effect"] == "Allow"
+                for action in _list(statement["Action"]):
+                    allowed.setdefault(action, []).extend(map(readable, _list(statement["Resource"])))
+        return {action: sorted(set(resources)) for action, resources in sorted(allowed.items())}
+
+
+@cache
+def synthesize(settings: EnvironmentSettings) -> Synthesized:
+    """Build and render one environment as ``cdk synth`` would, layers left unbuilt."""
+    flags = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+    app = App(context={**flags, "aws:cdk:bundling-stacks": []})
+    build(app, settings)
+    assembly = app.synth()
+    return Synthesized(
+        settings,
+        {
+            concern: assembly.get_stack_by_name(f"MangaAssist-{settings.name}-{concern}").template
+            for concern in CONCERNS
+        },
+    )
+
+
+def readable(value: Any) -> str:
+    """A CloudFormation value as one line: ``${Ref}``, ``${Id.Attribute}``, imports without their hash."""
+    match value:
+        case str():
+            return value
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+        case {"Fn::ImportValue": name}:
+            return f"${{import:{name.split(':', 1)[1]}}}"
+        case {"Fn::Join": ["", parts]}:
+            return "".join(map(readable, parts))
+        case {"Fn::Sub": text}:
+            return text
+    raise AssertionError(f"unexpected value in a template: {value}")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,141 @@
+"""Each rule of our own stays silent on good templates and finds the bad one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stacks.checks import (
+    function_logs_expire,
+    functions_behind_alias,
+    no_emulator_addresses,
+    no_secrets,
+    no_wildcard_actions,
+    no_wildcard_resources,
+)
+from stacks.checks.rule import Finding, Rule
+from stacks.checks.template_rules import RULES
+from tests.infrastructure.synthesized import Synthesized
+
+
+def _template(**resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "Resources": {name: {"Type": type, "Properties": body} for name, (type, body) in resources.items()}
+    }
+
+
+def _policy(action: Any, resource: Any = "arn:aws:s3:::bucket", effect: str = "Allow") -> dict[str, Any]:
+    statement = {"Effect": effect, "Action": action, "Resource": resource}
+    return _template(Policy=("AWS::IAM::Policy", {"PolicyDocument": {"Statement": [statement]}}))
+
+
+def _function(**properties: Any) -> tuple[str, dict[str, Any]]:
+    return "AWS::Lambda::Function", properties
+
+
+def _findings(rule: Rule, template: dict[str, Any]) -> list[Finding]:
+    return list(rule.check(template))
+
+
+@pytest.mark.req("IAC-5")
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_finds_nothing_in_our_templates(application: Synthesized, rule: Rule) -> None:
+    for template in application.templates.values():
+        assert _findings(rule, dict(template)) == []
+
+
+def test_rules_have_ids_of_their_own_and_say_why() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(rule.id.startswith("MangaAssist-") and rule.what and rule.why for rule in RULES)
+
+
+@pytest.mark.req("SEC-4")
+@pytest.mark.parametrize("action", ["s3:*", "s3:Get*", "*", ["s3:GetObject", "s3:List*"]])
+def test_no_wildcard_actions(action: Any) -> None:
+    assert [found.logical_id for found in _findings(no_wildcard_actions.RULE, _policy(action))] == ["Policy"]
+    assert _findings(no_wildcard_actions.RULE, _policy(action, effect="Deny")) == []
+    inline = {"Policies": [{"PolicyDocument": {"Statement": [{"Effect": "Allow", "Action": action}]}}]}
+    assert _findings(no_wildcard_actions.RULE, _template(Role=("AWS::IAM::Role", inline)))
+
+
+@pytest.mark.req("SEC-4")
+def test_no_wildcard_resources() -> None:
+    rule = no_wildcard_resources.RULE
+    assert _findings(rule, _policy("s3:GetObject", "*"))
+    assert _findings(rule, _policy(["xray:PutTraceSegments", "s3:GetObject"], ["*"]))
+    assert _findings(rule, _policy("xray:PutTraceSegments", "*")) == []
+    assert _findings(rule, _policy("s3:GetObject", {"Fn::GetAtt": ["Bucket", "Arn"]})) == []
+
+
+def test_functions_behind_alias() -> None:
+    rule = functions_behind_alias.RULE
+    alias = ("AWS::Lambda::Alias", {"FunctionName": {"Ref": "Function"}, "Name": "live"})
+    other = ("AWS::Lambda::Alias", {"FunctionName": {"Ref": "Function"}, "Name": "next"})
+    assert _findings(rule, _template(Function=_function(), Alias=alias)) == []
+    assert _findings(rule, _template(Function=_function())) == [Finding("Function", "Properties")]
+    assert _findings(rule, _template(Function=_function(), Alias=other))
+
+
+@pytest.mark.req("SEC-7")
+def test_function_logs_expire() -> None:
+    rule = function_logs_expire.RULE
+    function = _function(LoggingConfig={"LogGroup": {"Ref": "Logs"}})
+    kept = ("AWS::Logs::LogGroup", {"RetentionInDays": 7})
+    endless = ("AWS::Logs::LogGroup", {})
+    assert _findings(rule, _template(Function=function, Logs=kept)) == []
+    assert _findings(rule, _template(Function=function, Logs=endless))
+    assert _findings(rule, _template(Function=_function(), Logs=kept))
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["http://127.0.0.1:4566", "http://LOCALHOST:1", {"Fn::Join": ["", ["http://0.0.0.0:", {"Ref": "Port"}]]}],
+)
+def test_no_emulator_addresses(value: Any) -> None:
+    template = _template(Function=_function(Environment={"Variables": {"SEARCH_ENDPOINT": value}}))
+    assert _findings(no_emulator_addresses.RULE, template)
+
+
+def test_no_emulator_variables() -> None:
+    variables = {"AWS_ENDPOINT_URL_S3": "https://s3.example"}
+    assert _findings(
+        no_emulator_addresses.RULE, _template(Function=_function(Environment={"Variables": variables}))
+    )
+
+
+@pytest.mark.req("SEC-6")
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GUEST_TOKEN_SECRET": "correct horse battery staple"},
+        {"DB_PASSWORD": "hunter2"},
+        {"ANYTHING": "AKIA" + "ABCDEFGHIJKLMNOP"},
+        {"ANYTHING": "-----BEGIN RSA PRIVATE KEY-----"},
+    ],
+)
+def test_no_secrets(variables: dict[str, str]) -> None:
+    assert _findings(no_secrets.RULE, _template(Function=_function(Environment={"Variables": variables})))
+
+
+@pytest.mark.req("SEC-6")
+def test_a_reference_to_a_secret_is_not_a_secret() -> None:
+    variables = {"GUEST_TOKEN_SECRET": {"Ref": "Secret"}, "GUEST_TOKEN_TTL_SECONDS": "3600"}
+    assert (
+        _findings(no_secrets.RULE, _template(Function=_function(Environment={"Variables": variables}))) == []
+    )
+
+
+@pytest.mark.req("IAC-5")
+def test_a_finding_stops_the_synth(tmp_path: Any) -> None:
+    from aws_cdk import App, CfnResource, Stack, Validations
+
+    from stacks.checks.template_rules import TemplateRules
+
+    app = App(outdir=str(tmp_path))
+    stack = Stack(app, "Bad")
+    CfnResource(stack, "Topic", type="AWS::SNS::Topic", properties={"DisplayName": "http://localhost:4566"})
+    Validations.of(app).add_plugins(TemplateRules())
+    with pytest.raises(RuntimeError):
+        app.synth()
+    assert "MangaAssist-NoEmulatorAddresses" in (tmp_path / "validation-report.json").read_text("utf-8")
