@@ -10,7 +10,7 @@ from typing import Any, cast
 from mangaassist.catalogue.ingestion import RunReport
 from mangaassist.catalogue.ports import FeedObject
 from mangaassist.catalogue.wiring import ingest
-from mangaassist.observability import logger, metrics, tracer
+from mangaassist.observability import count, logger, tracer
 
 
 class NotAFeedEvent(ValueError):
@@ -21,7 +21,6 @@ class NotAFeedEvent(ValueError):
 
 
 @tracer().capture_lambda_handler(capture_response=False, capture_error=False)
-@metrics().log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Ingest the object of an EventBridge event, or of a direct call; replaying either changes nothing."""
     feed = feed_of(event)
@@ -59,17 +58,16 @@ def _text(value: object) -> str:
 
 
 def _observe(report: RunReport, seconds: float) -> None:
-    recorder = metrics()
-    recorder.add_metric("IngestRunSucceeded", "Count", 1)
-    recorder.add_metric("IngestedDocuments", "Count", report.documents)
-    recorder.add_metric("IndexedDocuments", "Count", report.indexed)
-    recorder.add_metric("QuarantinedLines", "Count", report.quarantined)
-    recorder.add_metric("IngestDurationMs", "Milliseconds", round(seconds * 1000))
+    count("IngestRunSucceeded")
+    count("IngestedDocuments", report.documents)
+    count("IndexedDocuments", report.indexed)
+    count("QuarantinedLines", report.quarantined)
+    count("IngestDurationMs", round(seconds * 1000), "Milliseconds")
     say = logger().warning if report.quarantined or not report.serving else logger().info
     say("feed ingested", **report.as_dict())
 
 
 def _observe_failure(error: Exception) -> None:
-    metrics().add_metric("IngestRunFailed", "Count", 1)
-    # The class only: the text of a foreign exception may quote the feed. Our own say more in the run record.
+    count("IngestRunFailed")
+    # The class only: the text of a foreign exception may quote the feed. The run record says more of our own.
     logger().error("feed not ingested", error_type=type(error).__name__)

@@ -86,6 +86,6 @@ def test_slots_of_unknown_japanese_names_keep_their_place() -> None:
             end_year="",
             status="finished",
             votes="1",
-        )  # fmt: skip
+        )
     )
     assert [credit.name_ja for credit in row.credits] == [None, "乙", None]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from mangaassist.catalogue.documents import content_hash, search_document
 from mangaassist.catalogue.ports import (
@@ -58,7 +58,7 @@ class RunReport:
     """Whether readers see this index: false while the alias stays on another, fuller one."""
     timings_ms: dict[str, int] = field(default_factory=dict[str, int])
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
         return asdict(self)
 

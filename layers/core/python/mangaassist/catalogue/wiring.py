@@ -26,12 +26,12 @@ async def ingest(feed: FeedObject) -> RunReport:
     from mangaassist.catalogue.ingestion import Ingestion
 
     settings = IngestSettings.load()
-    embedding = (await _policies().current()).embedding
+    embedding = (await policies().current()).embedding
     return await Ingestion(
         feeds=S3Feeds(client("s3", read_timeout_seconds=30.0, attempts=4)),
         catalogue=DynamoDBCatalogue(client("dynamodb", attempts=6), settings.catalogue_table),
         index=OpenSearchCatalogueIndex(
-            _search(),
+            search(),
             name=index_name(embedding.model_id, embedding.dimensions),
             alias=settings.search_alias,
             vectors=VectorMapping(
@@ -53,7 +53,8 @@ async def ingest(feed: FeedObject) -> RunReport:
 
 
 @cache
-def _policies() -> PolicySource:
+def policies() -> PolicySource:
+    """The model policy, which names the embedding model."""
     from mangaassist.adapters.appconfig_policy import AppConfigPolicySource
 
     settings = IngestSettings.load()
@@ -65,7 +66,8 @@ def _policies() -> PolicySource:
 
 
 @cache
-def _search() -> OpenSearch:
+def search() -> OpenSearch:
+    """The collection; a writer waits longer than a reader would."""
     from mangaassist.adapters.opensearch_search import connect
 
     return connect(IngestSettings.load().search_endpoint, timeout_seconds=30.0)
