@@ -15,7 +15,7 @@ from mangaassist.language import detect_language, fold_width, normalized, strip_
     ("text", "hint", "language"),
     [
         ("Recommend horror manga like Junji Ito", None, "en"),
-        ("Recommend horror manga like Junji Ito", "ja", "en"),
+        ("Recommend horror manga like Junji Ito", "ja", "ja"),
         ("伊藤潤二みたいなホラー漫画のおすすめは？", None, "ja"),
         ("伊藤潤二みたいなホラー漫画のおすすめは？", "en", "ja"),
         ("ﾎﾗｰ漫画", None, "ja"),
@@ -24,7 +24,8 @@ from mangaassist.language import detect_language, fold_width, normalized, strip_
         ("進撃の巨人", None, "ja"),
         ("ONE PIECEの最新刊はある？", "en", "ja"),
         ("What does 進撃の巨人 mean in English?", None, "en"),
-        ("Do you have 呪術廻戦 in stock?", "ja", "en"),
+        ("Do you have 呪術廻戦 in stock?", None, "en"),
+        ("Do you have 呪術廻戦 in stock?", "ja", "ja"),
         ("请推荐恐怖漫画", "ja", "en"),
         ("有沒有類似的漫畫嗎", None, "en"),
         ("공포 만화 추천해 줘", "ja", "en"),

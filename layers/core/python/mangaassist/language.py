@@ -48,11 +48,11 @@ def _signs() -> _Signs:
 
 
 def detect_language(text: str, hint: Language | None = None) -> Language:
-    """The language to answer in: the text's own where its script tells, else ``hint`` (the page's locale), else English.
+    """The language to answer in: Japanese for a Japanese text, else ``hint`` (the page's locale), else English.
 
     Kana mean Japanese, unless an English sentence merely quotes a title. Han characters without kana are Japanese
     ("漫画一覧") as long as none of them is one that only Chinese writes. Chinese and Korean questions are answered in
-    English. Latin letters without an English word ("NARUTO") tell nothing.
+    English. Latin letters overrule no hint: titles and even whole questions are typed in them on a Japanese page.
     """
     plain = normalized(text)
     signs = _signs()
@@ -60,12 +60,14 @@ def detect_language(text: str, hint: Language | None = None) -> Language:
     kana, han = len(_KANA.findall(plain)), len(_HAN.findall(plain))
     if kana:
         quoted = english_words >= 2 and len(_LATIN.findall(plain)) > kana + han
-        return "en" if quoted else "ja"
+        return hint or "en" if quoted else "ja"
     if _HANGUL.search(plain):
         return "en"
     if han:
-        return "en" if english_words >= 2 or not signs.chinese_characters.isdisjoint(plain) else "ja"
-    return "en" if english_words else hint or "en"
+        if english_words >= 2:
+            return hint or "en"
+        return "ja" if signs.chinese_characters.isdisjoint(plain) else "en"
+    return hint or "en"
 
 
 def strip_invisible(text: str) -> str:
