@@ -9,8 +9,6 @@ from typing import Any, Self
 from stacks.environments import ENVIRONMENTS, EnvironmentSettings
 from tools.mangactl.failures import BadArgument, Unavailable
 from tools.twin.deployment import emulator_client
-from tools.twin.layout import Layout
-from tools.twin.state import Record
 from tools.twin.supervisor import Twin
 
 LOCAL = "local"
@@ -50,7 +48,8 @@ class Environment:
         from botocore.config import Config
 
         config = Config(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS)
-        return boto3.client(service, region_name=self.settings.region, config=config)
+        create: Any = boto3.client
+        return create(service, region_name=self.settings.region, config=config)
 
     def outputs(self, concern: str) -> dict[str, str]:
         """Outputs of the stack ``concern``.
@@ -94,22 +93,13 @@ class Environment:
         return f"{self.client('sts').get_caller_identity()['Arn']} ({person})"
 
 
-def local_twin(port_base: int | None = None) -> Twin:
-    """The twin of this checkout: on the ports it runs on, unless ``port_base`` says otherwise."""
-    layout = Layout.from_environment(port_base=port_base)
-    record = Record.read(layout)
-    if port_base is None and record is not None and any(process.process() for process in record.processes):
-        layout = Layout(layout.home, record.port_base)
-    return Twin(layout)
-
-
 def running_twin() -> Twin:
     """The twin, if it runs.
 
     Raises:
         Unavailable: it does not.
     """
-    twin = local_twin()
+    twin = Twin.from_environment()
     if not twin.is_running():
         raise Unavailable("the twin is not running: start it with `make up`")
     return twin

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
-from tools.mangactl.environments import local_twin, running_twin
+from tools.mangactl.environments import running_twin
 from tools.mangactl.failures import BadArgument, Unavailable
 from tools.mangactl.options import JsonOption
 from tools.mangactl.output import progress, show, table
-from tools.twin.supervisor import TwinStatus
+from tools.twin.supervisor import Twin, TwinStatus
 
 app = typer.Typer(
     rich_markup_mode=None, help="The local AWS: start it, stop it, look at it, break it on purpose."
@@ -31,22 +31,21 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start what does not run, deploy what changed, load the catalogue; the services run on."""
-    status = local_twin(port_base).up(fresh=fresh, on_progress=progress)
+    status = Twin.from_environment(port_base=port_base).up(fresh=fresh, on_progress=progress)
     show(status.as_document(), _rendered(status), as_json=as_json)
 
 
 @app.command()
 def down(as_json: JsonOption = False) -> None:
     """Stop everything; the state stays."""
-    twin = local_twin()
-    twin.down(on_progress=progress)
-    show({"is_running": False, "home": str(twin.layout.home)}, "the twin is down", as_json=as_json)
+    Twin.from_environment().down(on_progress=progress)
+    show({"is_running": False}, "the twin is down", as_json=as_json)
 
 
 @app.command()
 def status(as_json: JsonOption = False) -> None:
     """Show what runs, where and in how much memory; exit code 4 when the twin is down."""
-    found = local_twin().status()
+    found = Twin.from_environment().status()
     if not found.is_running and not as_json:
         raise Unavailable("the twin is not running: start it with `make up`")
     show(found.as_document(), _rendered(found), as_json=as_json)

@@ -143,7 +143,10 @@ def _another_schema_version(document: Document) -> None:
         (_undefined_tier, "tasks.judge names the tier 'mighty', which is not defined"),
         (_repeated_tier, "tasks.judge names the tier 'strong' more than once"),
         (_strong_for_cheap, "tasks.intent_classification binds a cheap task to the strong tier 'strong'"),
-        (_strong_behind_an_economy_name, "tasks.summarization binds a cheap task to the strong tier 'economy'"),
+        (
+            _strong_behind_an_economy_name,
+            "tasks.summarization binds a cheap task to the strong tier 'economy'",
+        ),
         (_parameter_nobody_takes, "tasks.judge.parameters.temprature is taken by no model"),
         (_wrong_dimensions, "embedding.dimensions is 768: the model gives 256, 512, 1024"),
         (_language_model_as_embedding, "embedding names 'global.anthropic.claude-haiku-5-5'"),
@@ -226,7 +229,19 @@ def test_every_problem_is_named_at_once(document: Document) -> None:
 @pytest.mark.req("GEN-2")
 @pytest.mark.parametrize(
     "text",
-    ["", "policy", "[]", "null", '"x"', "{", "\x00", b"\xff\xfe\x00", "[" * 100_000, '{"a": NaN}', "1e999999"],
+    [
+        "",
+        "policy",
+        "[]",
+        "null",
+        '"x"',
+        "{",
+        "\x00",
+        b"\xff\xfe\x00",
+        "[" * 100_000,
+        '{"a": NaN}',
+        "1e999999",
+    ],
 )
 def test_what_is_no_policy_document_is_refused(text: str | bytes) -> None:
     assert problems_of(text)

@@ -147,12 +147,16 @@ TAGS = re.compile(r"</?(?:product_data|question|answer_language|context)\b[^>]*>
 
 
 @pytest.mark.req("GEN-6")
-@given(st.lists(st.fixed_dictionaries({"title": HOSTILE, "summary": HOSTILE, "genre": HOSTILE}), max_size=3), HOSTILE)
+@given(
+    st.lists(st.fixed_dictionaries({"title": HOSTILE, "summary": HOSTILE, "genre": HOSTILE}), max_size=3),
+    HOSTILE,
+)
 def test_foreign_text_can_neither_close_its_tag_nor_pose_as_a_field(
     products: list[dict[str, str]], question: str
 ) -> None:
     chunks = [
-        chunk(title=each["title"], description_en=each["summary"], genres=[each["genre"]]) for each in products
+        chunk(title=each["title"], description_en=each["summary"], genres=[each["genre"]])
+        for each in products
     ]
     made = prompt(chunks=chunks, question=question, history=[turn(question, "answer")])
     text = made.messages[-1].text
@@ -187,7 +191,9 @@ def test_the_prompt_says_which_template_version_made_it() -> None:
 
 
 @pytest.mark.req("GEN-10")
-@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*/*.toml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(TEMPLATES.glob("*/*.toml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_every_template_file_loads(path: Path) -> None:
     template = load_template(path)
     values = dict.fromkeys(template.variables, "VALUE")

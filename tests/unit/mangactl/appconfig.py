@@ -49,7 +49,9 @@ class FakeAppConfig:
 
     def deploy(self, document: str, *, state: str = "COMPLETE", description: str = "") -> int:
         """A version and its deployment, as if made by somebody else."""
-        version = self._create_hosted_configuration_version(Content=document.encode(), Description=description)
+        version = self._create_hosted_configuration_version(
+            Content=document.encode(), Description=description
+        )
         number = self._start_deployment(
             ConfigurationVersion=str(version["VersionNumber"]), Description=description
         )["DeploymentNumber"]
@@ -87,7 +89,9 @@ class FakeAppConfig:
     def _list_hosted_configuration_versions(self, **_: Any) -> dict[str, Any]:
         return {"Items": [{"VersionNumber": number} for number in sorted(self.versions, reverse=True)]}
 
-    def _start_deployment(self, *, ConfigurationVersion: str, Description: str = "", **_: Any) -> dict[str, Any]:
+    def _start_deployment(
+        self, *, ConfigurationVersion: str, Description: str = "", **_: Any
+    ) -> dict[str, Any]:
         if any(each["State"] in ("DEPLOYING", "BAKING") for each in self.deployments.values()):
             raise _refusal("ConflictException", "A deployment is running.", "StartDeployment")
         number = max(self.deployments, default=0) + 1
@@ -111,7 +115,9 @@ class FakeAppConfig:
         return dict(deployment)
 
     def _list_deployments(self, **_: Any) -> dict[str, Any]:
-        return {"Items": [dict(self.deployments[number]) for number in sorted(self.deployments, reverse=True)]}
+        return {
+            "Items": [dict(self.deployments[number]) for number in sorted(self.deployments, reverse=True)]
+        }
 
     def _stop_deployment(self, *, DeploymentNumber: int, **_: Any) -> dict[str, Any]:
         self.deployments[DeploymentNumber]["State"] = "ROLLED_BACK"

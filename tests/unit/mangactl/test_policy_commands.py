@@ -393,7 +393,9 @@ def test_no_credentials_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, t
     assert (ran.code, ran.err) == (4, "mangactl: no AWS credentials: sign in, or set AWS_PROFILE\n")
 
 
-@pytest.mark.parametrize("arguments", [("fly",), ("policy",), ("policy", "show", "--nope"), ("policy", "set")])
+@pytest.mark.parametrize(
+    "arguments", [("fly",), ("policy",), ("policy", "show", "--nope"), ("policy", "set")]
+)
 def test_a_wrong_command_line_is_one_line(run: Run, arguments: tuple[str, ...]) -> None:
     ran = run(*arguments)
     assert ran.code == 2
