@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,12 @@ from tools.twin.search.settings import SearchSettings
 BUCKET, TABLE = "feed-bucket", "catalogue"
 
 
-@dataclass(slots=True)
-class Aws:
-    """The clients of one test, and how many texts were embedded."""
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Bucket and table of one test."""
 
     s3: Any
     dynamodb: Any
-    search_endpoint: str
-    embedded: list[str] = field(default_factory=list)
 
     def upload(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
@@ -43,6 +41,37 @@ class Aws:
     def item(self, pk: str, sk: str) -> dict[str, Any] | None:
         found = self.dynamodb.get_item(TableName=TABLE, Key={"pk": {"S": pk}, "sk": {"S": sk}})
         return found.get("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of our own beside them, and the texts that were embedded."""
+
+    search_endpoint: str
+    embedded: list[str]
+
+
+@pytest.fixture
+def stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3.create_bucket(Bucket=BUCKET)
+        dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield Stores(s3, dynamodb)
 
 
 @pytest.fixture
@@ -68,50 +97,31 @@ def serve() -> Iterator[Callable[[Any], str]]:
 
 
 @pytest.fixture
-def aws(
+def services(
     serve: Callable[[Any], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     search_settings: SearchSettings,
-) -> Iterator[Aws]:
+) -> Iterator[Services]:
+    """Search and model, and the environment of a function that uses them."""
     embedded: list[str] = []
     search_endpoint = serve(create_app(tmp_path / "search", search_settings))
     model_endpoint = serve(embedding_model(embedded))
     for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model_endpoint,
         # Nothing there: the run starts with the built-in policy.
         "AWS_ENDPOINT_URL_APPCONFIGDATA": model_endpoint,
-        "AWS_MAX_ATTEMPTS": "1",
         "POWERTOOLS_METRICS_NAMESPACE": "MangaAssist",
         "POWERTOOLS_SERVICE_NAME": "ingest",
         "CATALOGUE_TABLE": TABLE,
         "SEARCH_ENDPOINT": search_endpoint,
-        "SEARCH_ALIAS": "catalogue-live",
         "POLICY_APPLICATION": "a",
         "POLICY_ENVIRONMENT": "e",
         "POLICY_PROFILE": "p",
     }.items():
         monkeypatch.setenv(name, value)
     forget_clients()
-    with mock_aws():
-        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
-        s3.create_bucket(Bucket=BUCKET)
-        dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield Aws(s3, dynamodb, search_endpoint, embedded)
+    yield Services(search_endpoint, embedded)
     forget_clients()
 
 

@@ -11,7 +11,7 @@ from mangaassist.adapters.dynamodb_catalogue import ATTEMPTS, DynamoDBCatalogue,
 from mangaassist.catalogue.ports import FeedObject, RunRecord
 from mangaassist.catalogue.records import SeriesRecord, read_line
 from mangaassist.errors import DependencyError, DependencyThrottled
-from tests.functional.catalogue.conftest import TABLE, Aws
+from tests.functional.catalogue.conftest import TABLE, Stores
 from tests.unit.catalogue.fakes import FakeTime, line
 
 
@@ -50,21 +50,21 @@ class Forgetful:
         return {**answer, "UnprocessedKeys": {TABLE: {"Keys": request["Keys"][half or 1 :]}}}
 
 
-def test_series_and_volumes_are_items(aws: Aws) -> None:
-    DynamoDBCatalogue(aws.dynamodb, TABLE).write([(series(1), "receipt")])
-    product = aws.item("ASIN#B000001002", "PRODUCT")
+def test_series_and_volumes_are_items(stores: Stores) -> None:
+    DynamoDBCatalogue(stores.dynamodb, TABLE).write([(series(1), "receipt")])
+    product = stores.item("ASIN#B000001002", "PRODUCT")
     assert product is not None
     assert product["price"] == {"S": "9.99"}
     assert product["synthetic"] == {"BOOL": True}
     assert product["series_id"] == {"S": "MG00001"}
-    item = aws.item("SERIES#MG00001", "SERIES")
+    item = stores.item("SERIES#MG00001", "SERIES")
     assert item is not None
     assert item["rating"] == {"M": {"average": {"N": "4.2"}, "count": {"N": "120"}}}
     assert item["titles"]["M"]["ja"] == {"S": "うずまき"}
 
 
-def test_receipts_are_read_back_for_any_number_of_series(aws: Aws) -> None:
-    catalogue = DynamoDBCatalogue(aws.dynamodb, TABLE)
+def test_receipts_are_read_back_for_any_number_of_series(stores: Stores) -> None:
+    catalogue = DynamoDBCatalogue(stores.dynamodb, TABLE)
     catalogue.write([(series(number), f"receipt {number}") for number in range(130)])
     asked = [f"MG{number:05d}" for number in range(140)]
     found = catalogue.content_hashes(asked)
@@ -72,7 +72,7 @@ def test_receipts_are_read_back_for_any_number_of_series(aws: Aws) -> None:
     assert found["MG00129"] == "receipt 129"
 
 
-def test_the_series_item_is_written_after_its_volumes(aws: Aws) -> None:
+def test_the_series_item_is_written_after_its_volumes(stores: Stores) -> None:
     """A run that dies among the volumes leaves no receipt."""
 
     class Dies:
@@ -84,43 +84,43 @@ def test_the_series_item_is_written_after_its_volumes(aws: Aws) -> None:
         DynamoDBCatalogue(Dies(), TABLE).write([(series(1), "receipt")])
 
 
-def test_which_asins_the_store_knows(aws: Aws) -> None:
-    DynamoDBCatalogue(aws.dynamodb, TABLE).write([(series(1), "receipt")])
+def test_which_asins_the_store_knows(stores: Stores) -> None:
+    DynamoDBCatalogue(stores.dynamodb, TABLE).write([(series(1), "receipt")])
     asked = ["B000001001", "B000001001", "B000009001", "b000001001", "", "B0" + "💥" * 8, "x" * 3_000]
-    products = DynamoDBProducts(aws.dynamodb, TABLE)
+    products = DynamoDBProducts(stores.dynamodb, TABLE)
     assert products.known(asked) == {"B000001001"}
     assert products.known([]) == set()
 
 
-def test_what_a_batch_left_undone_is_done(aws: Aws) -> None:
+def test_what_a_batch_left_undone_is_done(stores: Stores) -> None:
     time = FakeTime()
-    client = Forgetful(aws.dynamodb, times=2)
+    client = Forgetful(stores.dynamodb, times=2)
     DynamoDBCatalogue(client, TABLE, writers=1, sleep=time.sleep_now).write(
         [(series(n), "h") for n in range(12)]
     )
     assert client.calls == [24, 12, 6, 12]
     assert len(time.sleeps) == 2
-    client = Forgetful(aws.dynamodb, times=2)
+    client = Forgetful(stores.dynamodb, times=2)
     found = DynamoDBCatalogue(client, TABLE, sleep=time.sleep_now).content_hashes(
         [f"MG{number:05d}" for number in range(12)]
     )
     assert len(found) == 12
 
 
-def test_a_table_that_stays_throttled_fails(aws: Aws) -> None:
+def test_a_table_that_stays_throttled_fails(stores: Stores) -> None:
     time = FakeTime()
-    client = Forgetful(aws.dynamodb, times=10_000)
+    client = Forgetful(stores.dynamodb, times=10_000)
     with pytest.raises(DependencyThrottled, match="UnprocessedItems"):
         DynamoDBCatalogue(client, TABLE, sleep=time.sleep_now).write([(series(1), "h")])
     assert len(time.sleeps) == ATTEMPTS
     assert max(time.sleeps) <= 2.0
 
 
-def test_the_latest_run_over_a_file_is_remembered(aws: Aws) -> None:
-    catalogue, feed = DynamoDBCatalogue(aws.dynamodb, TABLE), FeedObject("bucket", "feed/a.jsonl", "etag")
+def test_the_latest_run_over_a_file_is_remembered(stores: Stores) -> None:
+    catalogue, feed = DynamoDBCatalogue(stores.dynamodb, TABLE), FeedObject("bucket", "feed/a.jsonl", "etag")
     catalogue.record_run(feed, RunRecord("running", "etag"))
     catalogue.record_run(feed, RunRecord("failed", "etag", error="search: 429"))
-    run = aws.item("RUN#feed/a.jsonl", "RUN")
+    run = stores.item("RUN#feed/a.jsonl", "RUN")
     assert run is not None
     assert (run["status"], run["error"], run["etag"]) == (
         {"S": "failed"},
@@ -128,7 +128,7 @@ def test_the_latest_run_over_a_file_is_remembered(aws: Aws) -> None:
         {"S": "etag"},
     )
     catalogue.record_run(feed, RunRecord("succeeded", "etag", documents=7))
-    run = aws.item("RUN#feed/a.jsonl", "RUN")
+    run = stores.item("RUN#feed/a.jsonl", "RUN")
     assert run is not None
     assert run["documents"] == {"N": "7"}
     assert "error" not in run

@@ -16,7 +16,7 @@ from mangaassist.catalogue import wiring
 from mangaassist.catalogue.ports import FeedObject
 from mangaassist.errors import DependencyError
 from mangaassist.ports import Chunk, ChunkFilter
-from tests.functional.catalogue.conftest import BUCKET, Aws
+from tests.functional.catalogue.conftest import BUCKET, Services, Stores
 from tests.unit.catalogue.fakes import line
 from tools.twin.search.settings import SearchSettings
 
@@ -29,44 +29,46 @@ EVENT: dict[str, Any] = {
 }
 
 
-async def nearest(aws: Aws, text: str, **only: Any) -> list[Chunk]:
+async def nearest(services: Services, text: str, **only: Any) -> list[Chunk]:
     """What a reader finds through the alias."""
     vector = await BedrockEmbedder(client("bedrock-runtime"), wiring.policies()).embed(text)
-    search = OpenSearchChunks(connect(aws.search_endpoint), "catalogue-live")
+    search = OpenSearchChunks(connect(services.search_endpoint), "catalogue-live")
     return await search.nearest(vector, limit=10, only=ChunkFilter(**only))
 
 
-async def test_an_upload_can_be_searched_and_bought(aws: Aws) -> None:
+async def test_an_upload_can_be_searched_and_bought(stores: Stores, services: Services) -> None:
     comedy = line(
         "MG00002", genres=["Comedy"], titles={"en": "Yotsuba", "romaji": "Yotsuba", "ja": "よつばと！"}
     )
-    aws.upload(KEY, line("MG00001") + b"\n" + comedy + b"\n")
+    stores.upload(KEY, line("MG00001") + b"\n" + comedy + b"\n")
     report = handler_in_thread(EVENT)
     assert (report["documents"], report["indexed"], report["serving"]) == (2, 2, True)
 
-    (found,) = await nearest(aws, "anything", genres=("Horror",), in_stock=True)
+    (found,) = await nearest(services, "anything", genres=("Horror",), in_stock=True)
     assert (found.series_id, found.title, found.facts["title_ja"]) == ("MG00001", "Uzumaki", "うずまき")
     assert found.facts["offer"]["asin"] == "B000001002"  # type: ignore[index]
-    assert aws.item("ASIN#B000001002", "PRODUCT") is not None
-    run = aws.item(f"RUN#{KEY}", "RUN")
+    assert stores.item("ASIN#B000001002", "PRODUCT") is not None
+    run = stores.item(f"RUN#{KEY}", "RUN")
     assert run is not None
     assert (run["status"], run["documents"], run["etag"]) == ({"S": "succeeded"}, {"N": "2"}, {"S": "abc"})
 
 
-def test_the_same_event_again_changes_nothing_and_costs_nothing(aws: Aws) -> None:
-    aws.upload(KEY, line("MG00001"))
+def test_the_same_event_again_changes_nothing_and_costs_nothing(stores: Stores, services: Services) -> None:
+    stores.upload(KEY, line("MG00001"))
     handler(EVENT, CONTEXT)
-    calls = len(aws.embedded)
+    calls = len(services.embedded)
     report = handler(EVENT, CONTEXT)
     assert (report["documents"], report["indexed"], report["unchanged"]) == (1, 0, 1)
-    assert len(aws.embedded) == calls
+    assert len(services.embedded) == calls
 
 
-def test_a_bad_line_is_put_aside_and_counted(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    aws.upload(KEY, b"broken secret\n" + line("MG00001"))
+def test_a_bad_line_is_put_aside_and_counted(
+    stores: Stores, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stores.upload(KEY, b"broken secret\n" + line("MG00001"))
     report = handler({"bucket": BUCKET, "key": KEY}, CONTEXT)
     assert (report["documents"], report["quarantined"]) == (1, 1)
-    bad = json.loads(aws.s3.get_object(Bucket=BUCKET, Key="quarantine/feed/part.jsonl")["Body"].read())
+    bad = json.loads(stores.s3.get_object(Bucket=BUCKET, Key="quarantine/feed/part.jsonl")["Body"].read())
     assert (bad["line"], bad["content"]) == (1, "broken secret")
     logged = capsys.readouterr().out
     assert "secret" not in logged
@@ -76,10 +78,10 @@ def test_a_bad_line_is_put_aside_and_counted(aws: Aws, capsys: pytest.CaptureFix
     assert metrics == {"IngestedDocuments": [1.0], "IndexedDocuments": [1.0], "QuarantinedLines": [1.0]}
 
 
-def test_a_missing_object_fails_the_run_and_says_so(aws: Aws) -> None:
+def test_a_missing_object_fails_the_run_and_says_so(stores: Stores, services: Services) -> None:
     with pytest.raises(DependencyError):
         handler(EVENT, CONTEXT)
-    run = aws.item(f"RUN#{KEY}", "RUN")
+    run = stores.item(f"RUN#{KEY}", "RUN")
     assert run is not None
     assert (run["status"], run["error"]) == ({"S": "failed"}, {"S": "feed: NoSuchKey"})
 
@@ -91,11 +93,11 @@ class TestIdsRefused:
     def search_settings(self) -> SearchSettings:
         return SearchSettings(visibility_delay_seconds=0, custom_ids=False)
 
-    async def test_a_changed_series_is_still_found_once(self, aws: Aws) -> None:
+    async def test_a_changed_series_is_still_found_once(self, stores: Stores, services: Services) -> None:
         for year in (1998, 1999):
-            aws.upload(KEY, line("MG00001", year=year))
+            stores.upload(KEY, line("MG00001", year=year))
             handler_in_thread(EVENT)
-        (found,) = await nearest(aws, "anything")
+        (found,) = await nearest(services, "anything")
         assert found.facts["year"] == 1999
 
 

@@ -9,30 +9,30 @@ from hypothesis import strategies as st
 from mangaassist.adapters.s3_feed import KEPT_BYTES, S3Feeds, bounded_lines
 from mangaassist.catalogue.ports import FeedObject, Quarantined
 from mangaassist.errors import DependencyError
-from tests.functional.catalogue.conftest import BUCKET, Aws
+from tests.functional.catalogue.conftest import BUCKET, Stores
 
 FEED = FeedObject(BUCKET, "feed/part.jsonl")
 
 
-def test_a_file_is_read_line_by_line(aws: Aws) -> None:
-    aws.upload(FEED.key, b"one\r\ntwo\n\nfour")
-    with S3Feeds(aws.s3).lines(FEED) as lines:
+def test_a_file_is_read_line_by_line(stores: Stores) -> None:
+    stores.upload(FEED.key, b"one\r\ntwo\n\nfour")
+    with S3Feeds(stores.s3).lines(FEED) as lines:
         assert list(lines) == [b"one", b"two", b"", b"four"]
 
 
-def test_a_file_that_is_not_there(aws: Aws) -> None:
-    with pytest.raises(DependencyError, match="feed: NoSuchKey"), S3Feeds(aws.s3).lines(FEED):
+def test_a_file_that_is_not_there(stores: Stores) -> None:
+    with pytest.raises(DependencyError, match="feed: NoSuchKey"), S3Feeds(stores.s3).lines(FEED):
         pass
 
 
-def test_bad_lines_are_put_aside_outside_the_feed(aws: Aws) -> None:
+def test_bad_lines_are_put_aside_outside_the_feed(stores: Stores) -> None:
     bad = [
         Quarantined(3, "why", "壊れた行".encode()),
         Quarantined(9, "not UTF-8", b"\xff" * (KEPT_BYTES + 1)),
     ]
-    key = S3Feeds(aws.s3).quarantine(FEED, bad)
+    key = S3Feeds(stores.s3).quarantine(FEED, bad)
     assert key == "quarantine/feed/part.jsonl"
-    body = aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+    body = stores.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
     first, second = (json.loads(line) for line in body.splitlines())
     assert first == {"line": 3, "reason": "why", "content": "壊れた行", "truncated": False}
     assert (second["line"], second["truncated"], len(second["content"])) == (9, True, KEPT_BYTES)
