@@ -161,7 +161,7 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def cloudformation() -> Iterator[CloudFormation]:
     with CloudFormation() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()
