@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -60,6 +62,8 @@ class ChatStack(EnvironmentStack):
             ),
             removal_policy=self.removal_policy,
         )
+        # Not by Ref, which is the same on AWS: the twin's emulator answers that with the name, and IAM compares ARNs.
+        self._secret_arn = cast("secretsmanager.CfnSecret", self.secret.node.default_child).attr_id
         guest_token = self._guest_token()
         authorizer = self._authorizer()
         connect = self._connect(sessions)
@@ -102,7 +106,7 @@ class ChatStack(EnvironmentStack):
             description="Hands a shopper without an account a short-lived token",
             timeout_seconds=5,
             variables={
-                "GUEST_TOKEN_SECRET": self.secret.secret_arn,
+                "GUEST_TOKEN_SECRET": self._secret_arn,
                 "GUEST_TOKEN_TTL_SECONDS": str(self.settings.guest_token_ttl_seconds),
             },
         )
@@ -117,7 +121,7 @@ class ChatStack(EnvironmentStack):
             folder="authorizer",
             description="Admits a connection with a valid token",
             timeout_seconds=5,
-            variables={"GUEST_TOKEN_SECRET": self.secret.secret_arn},
+            variables={"GUEST_TOKEN_SECRET": self._secret_arn},
         )
         self._allow_secret(function)
         return function
@@ -214,7 +218,7 @@ class ChatStack(EnvironmentStack):
         return function
 
     def _allow_secret(self, function: PythonFunction) -> None:
-        function.allow("secretsmanager:GetSecretValue", on=[self.secret.secret_arn])
+        function.allow("secretsmanager:GetSecretValue", on=[self._secret_arn])
         function.allow(
             "kms:Decrypt",
             on=[self._secret_key.key_arn],

@@ -110,8 +110,8 @@ def test_the_guest_secret_is_made_by_secrets_manager_under_our_key(application: 
     assert readable(secret["KmsKeyId"]) == "${SecretKey573D36D8.Arn}"
     for folder in ("authorizer", "guest_token"):
         variables = application.function(folder)["Environment"]["Variables"]
-        assert variables["GUEST_TOKEN_SECRET"] == {"Ref": secret_id}, "the ARN, not the secret"
-        assert application.permissions(folder)["secretsmanager:GetSecretValue"] == [f"${{{secret_id}}}"]
+        assert variables["GUEST_TOKEN_SECRET"] == {"Fn::GetAtt": [secret_id, "Id"]}, "the ARN, not the secret"
+        assert application.permissions(folder)["secretsmanager:GetSecretValue"] == [f"${{{secret_id}.Id}}"]
 
 
 @pytest.mark.req("SEC-4")
