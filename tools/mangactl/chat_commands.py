@@ -47,15 +47,14 @@ def chat(
     screen = JsonScreen() if as_json else TerminalScreen(console())
     with background_loop() as run:
         conversation = Conversation(addresses, locale, screen)
-        if question is not None:
-            answer = run(conversation.ask(question))
+        try:
+            if question is None:
+                for line in _lines(sys.stdin.isatty() and not as_json):
+                    run(conversation.ask(line))
+            elif error := run(conversation.ask(question)).error:
+                raise CommandFailure(f"{error.code}: {error.message}")
+        finally:
             run(conversation.close())
-            if answer.error is not None:
-                raise CommandFailure(f"{answer.error.code}: {answer.error.message}")
-            return
-        for line in _lines(sys.stdin.isatty() and not as_json):
-            run(conversation.ask(line))
-        run(conversation.close())
 
 
 class Conversation:

@@ -187,19 +187,24 @@ def _change(
     as_json: bool,
 ) -> None:
     """Judge, show, ask, write, deploy; nothing changes before the last two."""
-    if policy_edits.differences(before, json.dumps(after)):
-        after["version_note"] = f"{change}: {reason}"
-        text = policy_edits.dump(after)
-        policy_edits.judge(text, place.settings, today=_today())
-        latest = store.latest_version()
-        _confirm(place, policy_edits.differences(before, text), yes, as_json)
-        note = ChangeNote.now(change, reason, place.actor())
-        strategy: Strategy = "gradual" if gradual else "instant"
-        version = store.write(text, note, after=latest)
-        store.deploy(version, note, strategy)
-        _done(place.name, store, changed=True, as_json=as_json)
-    else:
+    if not policy_edits.differences(before, json.dumps(after)):
         _done(place.name, store, changed=False, as_json=as_json)
+        return
+    after["version_note"] = f"{change}: {reason}"
+    text = policy_edits.dump(after)
+    policy_edits.judge(text, place.settings, today=_today())
+    if gradual:
+        store.require_idle()
+    latest = store.latest_version()
+    shown = policy_edits.differences(before, text)
+    if running := store.running():
+        shown.append(f"! deployment {running.number} will be stopped")
+    _confirm(place, shown, yes, as_json)
+    note = ChangeNote.now(change, reason, place.actor())
+    version = store.write(text, note, after=latest)
+    strategy: Strategy = "gradual" if gradual else "instant"
+    store.deploy(version, note, strategy)
+    _done(place.name, store, changed=True, as_json=as_json)
 
 
 def _opened(environment: str, reason: str) -> tuple[Environment, PolicyStore]:
@@ -229,7 +234,7 @@ def _confirm(place: Environment, lines: list[str], yes: bool, as_json: bool) -> 
     """Show what will change; ask where somebody is there to answer, and never change prod unasked."""
     shown = console(stderr=as_json)
     for line in lines:
-        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+        style = {"+": "green", "-": "red", "@": "cyan", "!": "yellow"}.get(line[:1], "")
         shown.print(line, style=style)
     if yes:
         return

@@ -169,14 +169,9 @@ class PolicyStore:
         """Put ``version`` in force and wait until it is; an instant one first stops whatever runs.
 
         Raises:
-            Conflict: another deployment runs and this one is not instant.
             CommandFailure: it was rolled back, or takes longer than its strategy says.
         """
-        if running := self.running():
-            if strategy == "gradual":
-                raise Conflict(
-                    f"deployment {running.number} is {running.state}: wait for it, or flip without --gradual to stop it"
-                )
+        if strategy == "instant" and (running := self.running()):
             self.stop(running)
         started = self._appconfig.start_deployment(
             **self._environment,
@@ -187,6 +182,17 @@ class PolicyStore:
         )
         self._tell(f"deployment {started['DeploymentNumber']} of version {version} started")
         return self._wait(started["DeploymentNumber"], "COMPLETE")
+
+    def require_idle(self) -> None:
+        """Refuse to go on while a deployment runs.
+
+        Raises:
+            Conflict: one does.
+        """
+        if running := self.running():
+            raise Conflict(
+                f"deployment {running.number} is {running.state}: wait for it, or flip without --gradual to stop it"
+            )
 
     def stop(self, deployment: Deployment) -> Deployment:
         """Stop a running deployment; AppConfig goes back to the version before it."""

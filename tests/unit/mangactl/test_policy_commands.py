@@ -212,6 +212,20 @@ def test_a_flip_is_instant_unless_told_otherwise(
     assert used == [strategy]
 
 
+def test_a_gradual_flip_waits_its_turn(run: Run, appconfig: FakeAppConfig) -> None:
+    running = appconfig.deploy(BUILT_IN, state="BAKING")
+    ran = run("policy", "set", "judge", "economy", "--reason", "drill", "--gradual")
+    assert (ran.code, appconfig.changes) == (5, [])
+    assert f"deployment {running} is BAKING" in ran.err
+
+
+def test_an_instant_flip_says_what_it_will_stop(run: Run, appconfig: FakeAppConfig) -> None:
+    running = appconfig.deploy(BUILT_IN, state="DEPLOYING")
+    ran = run("policy", "set", "judge", "economy", "--reason", "drill")
+    assert (ran.code, appconfig.deployments[running]["State"]) == (0, "ROLLED_BACK")
+    assert f"! deployment {running} will be stopped" in ran.out
+
+
 # --- apply and validate ---------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.unit.mangactl.appconfig import FakeAppConfig
-from tools.mangactl.failures import CommandFailure, Conflict, Unavailable
+from tools.mangactl.failures import CommandFailure, Unavailable
 from tools.mangactl.policy_store import ChangeNote, Place, PolicyStore
 
 PLACE = Place("app1234", "env1234", "pro1234", {"instant": "ins1234", "gradual": "gra1234"})
@@ -82,13 +82,6 @@ def test_an_instant_flip_stops_a_running_deployment_first(appconfig: FakeAppConf
     assert appconfig.deployments[running]["State"] == "ROLLED_BACK"
     assert subject.document(subject.in_force().version) == '{"number": 3}'
     assert appconfig.changes == ["create_hosted_configuration_version", "stop_deployment", "start_deployment"]
-
-
-def test_a_gradual_flip_does_not_stop_one(appconfig: FakeAppConfig) -> None:
-    running = appconfig.deploy('{"number": 2}', state="BAKING")
-    with pytest.raises(Conflict, match="BAKING"):
-        store(appconfig).deploy(1, NOTE, "gradual")
-    assert appconfig.deployments[running]["State"] == "BAKING"
 
 
 def test_a_deployment_that_an_alarm_rolls_back_is_a_failure_that_says_so(appconfig: FakeAppConfig) -> None:
