@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 import uvicorn
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +27,10 @@ from tools.twin.search.app import create_app
 from tools.twin.search.settings import SearchSettings
 
 BUCKET, TABLE = "feed-bucket", "catalogue"
+
+# A busy machine is no counterexample: examples are judged by their outcome, never by the clock.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True, slots=True)
