@@ -15,7 +15,6 @@ async def connect(assistant: Assistant, **options: Any) -> ChatClient:
     return await ChatClient.connect(assistant.websocket_url, assistant.api_base, **options)
 
 
-@pytest.mark.req("STR-2")
 async def test_a_question_yields_its_response_and_adds_up(assistant: Assistant) -> None:
     assistant.scripts.append(answer(start(), delta("うず"), delta("まき"), final()))
     collected = Answer()
@@ -44,7 +43,6 @@ async def test_a_correction_replaces_the_text(assistant: Assistant) -> None:
     assert (collected.text, collected.corrections) == ("B", 1)
 
 
-@pytest.mark.req("STR-8")
 async def test_a_session_is_resumed_with_its_id_and_its_token(assistant: Assistant) -> None:
     async with await connect(assistant, protocol_version=1, session_id="s7", token="t.o.k"):
         pass
@@ -75,7 +73,6 @@ async def test_ping_is_answered(assistant: Assistant) -> None:
 WHOLE = answer(start(), delta("a"), delta("b"), final())
 
 
-@pytest.mark.req("STR-2")
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
@@ -108,7 +105,6 @@ async def test_silence_ends(assistant: Assistant, monkeypatch: pytest.MonkeyPatc
                 pass
 
 
-@pytest.mark.req("SEC-1")
 async def test_a_refused_handshake_names_its_status(assistant: Assistant) -> None:
     assistant.handshake_status = 403
     with pytest.raises(ConnectFailed, match="status 403") as refused:

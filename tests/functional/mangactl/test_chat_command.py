@@ -89,7 +89,6 @@ def test_without_a_question_each_line_is_one_on_the_same_session(
     assert len(assistant.connections) == 1
 
 
-@pytest.mark.req("STR-8")
 def test_a_lost_connection_is_replaced_and_the_session_goes_on(
     assistant: Assistant, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,6 @@ def act(kind: str, appconfig: FakeAppConfig, **changes: Any) -> str:
 # --- seed -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("IAC-1")
 def test_create_writes_the_built_in_policy_and_waits_until_it_is_in_force() -> None:
     appconfig = FakeAppConfig()
     appconfig.states.extend(["DEPLOYING", "DEPLOYING", "COMPLETE"])
