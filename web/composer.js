@@ -44,6 +44,7 @@ export class Composer {
         h("p", { class: "composer-hint", id: "composer-hint" }, translator.text("composer.hint")),
         this.#status,
         this.#counter,
+        h("p", {}, translator.text("app.footnote")),
       ),
     );
     this.#input.value = draft;

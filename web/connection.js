@@ -305,7 +305,8 @@ export class ChatConnection extends EventTarget {
 
   #ping() {
     this.#send({ action: "ping" });
-    this.#arm("pong", this.#timings.pongTimeout, () => this.#lose());
+    // The first unanswered ping counts; later ones must not put the verdict off.
+    if (!this.#timers.has("pong")) this.#arm("pong", this.#timings.pongTimeout, () => this.#lose());
   }
 
   // --- sending ---------------------------------------------------------------------------------------

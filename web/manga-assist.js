@@ -256,7 +256,6 @@ export class MangaAssist extends HTMLElement {
         this.#header(),
         h("div", { class: "log-frame" }, this.#log, this.#latest),
         this.#composer.element,
-        h("p", { class: "footnote" }, t.text("app.footnote")),
         this.#announcer.element,
       ),
     );
@@ -388,7 +387,7 @@ export class MangaAssist extends HTMLElement {
 
   #scrolled() {
     this.#following = this.#distanceToEnd() < NEAR_END_PX || (this.#following && this.#pinned());
-    this.#latest.hidden = this.#distanceToEnd() < NEAR_END_PX;
+    this.#latest.hidden = this.#turns.length === 0 || this.#distanceToEnd() < NEAR_END_PX;
   }
 
   #distanceToEnd() {

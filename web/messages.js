@@ -23,7 +23,7 @@ export const MESSAGES = {
     "example.4.label": "A quick fact",
 
     "composer.label": "Your question",
-    "composer.placeholder": "Ask about a series, an artist, a mood …",
+    "composer.placeholder": "Ask about manga …",
     "composer.hint": "Enter sends, Shift and Enter starts a new line.",
     "composer.send": "Send",
     "composer.busy": "One moment: the answer is still being written.",
@@ -152,7 +152,7 @@ export const MESSAGES = {
     "example.4.label": "ちょっと確認",
 
     "composer.label": "質問",
-    "composer.placeholder": "作品、作家、気分について聞いてみてください",
+    "composer.placeholder": "漫画について聞く",
     "composer.hint": "Enterで送信、Shift＋Enterで改行します。",
     "composer.send": "送信",
     "composer.busy": "少々お待ちください。まだ回答中です。",

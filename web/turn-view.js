@@ -32,6 +32,12 @@ export function errorSentence({ code, message }, translator) {
   return Object.hasOwn(MESSAGES.en, key) ? translator.text(key) : message;
 }
 
+/** The text so far without a `**` that is not closed yet, so that marks do not flash by while it streams. */
+function withoutOpenMark(text) {
+  const marks = text.split("**");
+  return marks.length % 2 === 0 ? `${marks.slice(0, -1).join("**")}${marks.at(-1)}` : text;
+}
+
 /** Draws one turn; `update` brings the drawing up to the turn's state. */
 export class TurnView {
   #turn;
@@ -68,7 +74,7 @@ export class TurnView {
   update() {
     const { text, phase, final } = this.#turn;
     this.#text.lang = final?.metadata.language ?? scriptLocale(text);
-    renderText(this.#text, text, final?.citations, ({ index, title }) =>
+    renderText(this.#text, phase === "streaming" ? withoutOpenMark(text) : text, final?.citations, ({ index, title }) =>
       this.#translator.text("turn.citation", { index, title }),
     );
     if (phase === this.#shownPhase && phase === "streaming" && !this.#turn.corrections) return;

@@ -10,8 +10,10 @@ import asyncio
 import itertools
 import json
 import queue
+import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -129,12 +131,16 @@ class ChatServer:
         """Forget what the last test did."""
         self._connections = queue.Queue()
         self.pings: queue.Queue[Connection] = queue.Queue()
-        self.refused: queue.Queue[str] = queue.Queue()
-        self.refuse_tokens: set[str] = set()
-        self.refuse_handshakes = 0
+        self.refuse: Callable[[str], bool] = lambda token: False
+        """Asked, with the token, whether a handshake is to be refused."""
         self.token_lifetime_seconds = 3600
         self.tokens_issued: list[str] = []
-        self.client_timings: dict[str, int] = {"backoffBase": 20, "backoffCap": 100, "gap": 50, "resendSilence": 500}
+        self.client_timings: dict[str, int] = {
+            "backoffBase": 20,
+            "backoffCap": 100,
+            "gap": 50,
+            "resendSilence": 500,
+        }
         self.config_status = 200
 
     def start(self) -> None:
@@ -177,11 +183,9 @@ class ChatServer:
                 Mount("/", StaticFiles(directory=WEB, html=True)),
             ]
         )
-        pages = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", lifespan="off", log_level="warning"))
-        pages.capture_signals = _no_signals  # type: ignore[method-assign]
+        pages = _Pages(uvicorn.Config(app, port=0, ws="none", lifespan="off", log_level="warning"))
         serving = asyncio.create_task(pages.serve())
-        while not pages.started:
-            await asyncio.sleep(0.01)
+        await pages.listening.wait()
         self.url = f"http://127.0.0.1:{pages.servers[0].sockets[0].getsockname()[1]}/"
         self._ready.set()
         await self._stop.wait()
@@ -198,9 +202,7 @@ class ChatServer:
 
     async def _check(self, socket: ServerConnection, handshake: Handshake) -> HandshakeResponse | None:
         token = handshake.headers.get("Sec-WebSocket-Protocol", "").split(",")[-1].strip()
-        if self.refuse_handshakes > 0 or token in self.refuse_tokens:
-            self.refuse_handshakes -= 1
-            self.refused.put(token)
+        if self.refuse(token):
             return HandshakeResponse(HTTPStatus.FORBIDDEN, "Forbidden", Headers(), b'{"message":"Forbidden"}')
         return None
 
@@ -229,8 +231,10 @@ class ChatServer:
 class Answer:
     """Builds the frames of one response, numbered as the product numbers them."""
 
-    def __init__(self, question: MessageCommand, *, response_id: str = "response-1", session_id: str = "session-1") -> None:
-        self._question = question
+    def __init__(
+        self, question: MessageCommand, *, response_id: str = "response-1", session_id: str = "session-1"
+    ) -> None:
+        self.question = question
         self._session_id = session_id
         self.response_id = response_id
         self._number = itertools.count()
@@ -239,7 +243,7 @@ class Answer:
         return StartFrame(
             **self._place(),
             session_id=self._session_id,
-            message_id=self._question.message_id,
+            message_id=self.question.message_id,
             protocol_version=CURRENT_VERSION,
             session_resumed=resumed,
         )
@@ -265,7 +269,9 @@ class Answer:
 
 def refusal(code: ErrorCode, message: str = "Not now.", *, retryable: bool = True) -> ErrorFrame:
     """An error that answers a command and belongs to no response."""
-    return ErrorFrame(response_id=f"refusal-{code}", sequence_number=0, code=code, message=message, retryable=retryable)
+    return ErrorFrame(
+        response_id=f"refusal-{code}", sequence_number=0, code=code, message=message, retryable=retryable
+    )
 
 
 METADATA: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "metadata.json").read_text("utf-8"))
@@ -275,9 +281,17 @@ def _port(server: Server) -> int:
     return next(iter(server.sockets)).getsockname()[1]
 
 
-class _no_signals:
-    """Signals belong to pytest; a server in a thread must not take them."""
+class _Pages(uvicorn.Server):
+    """A web server that lives in a thread: it says when it listens and leaves the signals to pytest."""
 
-    def __enter__(self) -> None: ...
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
 
-    def __exit__(self, *_: object) -> None: ...
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
