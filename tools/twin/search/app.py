@@ -102,8 +102,6 @@ def create_app(state: Path, settings: SearchSettings, clock: Clock | None = None
         exception_handlers={
             OpenSearchError: _refused,
             HTTPException: _no_route,
-            OverflowError: _unfit_value,
-            UnicodeEncodeError: _unfit_value,
             Exception: _failed,
         },
     )
@@ -147,14 +145,6 @@ def _no_route(request: Request, error: Exception) -> Response:
     reason = f"OpenSearch Serverless does not offer {request.method} {request.url.path}"
     log.warning("404 %s", reason)
     return Response(status_code=404, headers={"x-twin-reason": reason.encode("ascii", "replace").decode()})
-
-
-def _unfit_value(request: Request, error: Exception) -> Response:
-    """A number or a string that the engine cannot hold, wherever in the request it stood."""
-    refused = OpenSearchError(
-        400, "illegal_argument_exception", f"a value cannot be used: {type(error).__name__}"
-    )
-    return JSONResponse(refused.body(), 400)
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from tools.twin.search.collection import Collection
 from tools.twin.search.documents import parse_source
 from tools.twin.search.errors import OpenSearchError, illegal_argument
 from tools.twin.search.index import Batch, Outcome
+from tools.twin.search.requests import load_json
 
 VERBS = ("create", "delete", "index", "update")
 METADATA = {"_index", "_id", "retry_on_conflict"}
@@ -44,7 +44,7 @@ def _actions(body: bytes, default_index: str | None) -> Iterator[Action]:
             continue
         where = f"Malformed action/metadata line [{number}]"
         try:
-            action = json.loads(line)
+            action = load_json(line)
         except (ValueError, RecursionError):
             raise illegal_argument(
                 f"{where}, expected START_OBJECT but found something that is not JSON"
@@ -100,7 +100,7 @@ def _execute(action: Action, batch: Batch, *, custom_ids: bool) -> Outcome:
     if action.id is not None and not custom_ids:
         raise illegal_argument(ID_REFUSED)
     try:
-        source = parse_source(json.loads(action.source), action.id)
+        source = parse_source(load_json(action.source))
     except (ValueError, RecursionError):
         raise OpenSearchError(
             400, "mapper_parsing_exception", "failed to parse: the document is not JSON"

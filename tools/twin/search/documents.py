@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.search.errors import OpenSearchError, illegal_argument, mapper_parsing
+from tools.twin.search.errors import illegal_argument, mapper_parsing
 from tools.twin.search.mappings import INTEGER_BITS, Field, Mappings
 
 Value = str | int | float | bool
 Vector = NDArray[np.float32]
+INT64 = 2**63
 MAX_TERM_BYTES = 32_766
 """Lucene refuses longer keywords as an immense term."""
 
@@ -70,8 +72,11 @@ def as_vector(raw: object, field: Field) -> Vector:
         raise ValueError("a knn_vector is an array of numbers")
     if len(raw) != field.dimension:
         raise ValueError(f"Vector dimension mismatch. Expected: {field.dimension}, Given: {len(raw)}")
-    with np.errstate(over="ignore"):
-        vector = np.asarray(raw, dtype=np.float64).astype(np.float32)
+    try:
+        with np.errstate(over="ignore"):
+            vector = np.asarray(raw, dtype=np.float64).astype(np.float32)
+    except OverflowError:
+        raise ValueError("KNN vector values must fit into a float") from None
     if not np.isfinite(vector).all():
         raise ValueError("KNN vector values cannot be NaN or infinite")
     if field.space == "cosinesimil" and not vector.any():
@@ -109,15 +114,18 @@ def coerced(raw: object, field: Field) -> Value:
                 return False
             raise ValueError(f"Failed to parse value [{raw}] as only [true] or [false] are allowed.")
         case "integer":
-            number = int(_number(raw))
+            number = int(as_number(raw))
             limit = 2 ** (INTEGER_BITS[field.type] - 1)
             if not -limit <= number < limit:
                 raise ValueError(f"Value [{raw}] is out of range for {field.type}")
             return number
         case "float":
-            return float(_number(raw))
+            return float(as_number(raw))
         case "date":
-            return _epoch_millis(raw)
+            moment = _epoch_millis(raw)
+            if not -INT64 <= moment < INT64:
+                raise ValueError(f"[{raw}] is out of range for a date")
+            return moment
         case "knn_vector":
             raise ValueError("a vector has no single value")
 
@@ -181,25 +189,27 @@ def _take(source: dict[str, Any], path: str) -> object:
     return source.pop(last, None)
 
 
-def _number(raw: object) -> int | float:
+def as_number(raw: object) -> int | float:
+    """A finite number, whole where it was written so; ``ValueError`` otherwise."""
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise ValueError(f"For input: [{raw}]")
-    if isinstance(raw, int):
-        return raw
     try:
         number = float(raw)
     except ValueError:
         raise ValueError(f'For input string: "{raw}"') from None
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"[{raw}] is not a finite number")
-    return int(raw) if isinstance(raw, str) and raw.strip().lstrip("+-").isdigit() else number
+    is_whole = isinstance(raw, int) or (isinstance(raw, str) and re.fullmatch(r"[+-]?[0-9]{1,20}", raw))
+    return int(raw) if is_whole else number
 
 
 def _epoch_millis(raw: object) -> int:
     if isinstance(raw, int) and not isinstance(raw, bool):
         return raw
     if isinstance(raw, str):
-        if raw.lstrip("-").isdigit() and len(raw) > 4:
+        if re.fullmatch(r"-?[0-9]{5,20}", raw):
             return int(raw)
         try:
             moment = datetime.fromisoformat(raw if len(raw) > 4 else f"{raw}-01-01")
@@ -212,14 +222,8 @@ def _epoch_millis(raw: object) -> int:
     )
 
 
-def parse_source(raw: object, doc_id: str | None = None) -> dict[str, Any]:
-    """The JSON object of a document, refused when it is anything else or not valid Unicode."""
+def parse_source(raw: object) -> dict[str, Any]:
+    """The JSON object of a document, refused when it is anything else."""
     if not isinstance(raw, dict):
         raise mapper_parsing("failed to parse: the document is not a JSON object")
-    try:
-        json.dumps(raw, ensure_ascii=False, allow_nan=False).encode()
-    except (UnicodeEncodeError, ValueError) as error:
-        raise OpenSearchError(
-            400, "mapper_parsing_exception", f"failed to parse document [{doc_id}]: {type(error).__name__}"
-        ) from None
     return raw

@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from tools.twin.search import bulk, searching
 from tools.twin.search.aliases import aliases_missing
 from tools.twin.search.collection import Collection
-from tools.twin.search.documents import parse_source
 from tools.twin.search.errors import OpenSearchError, illegal_argument, parsing
 from tools.twin.search.index import Batch, Index, Outcome
 from tools.twin.search.requests import body_bytes, check_parameters, flag, json_body, parse_object
@@ -202,7 +201,7 @@ async def put_document(request: Request) -> Response:
     if doc_id is not None and not collection.settings.custom_ids:
         raise illegal_argument(bulk.ID_REFUSED)
     create = request.url.path.split("/")[2] == "_create" or request.query_params.get("op_type") == "create"
-    source = parse_source(await json_body(request, required=True), doc_id)
+    source = await json_body(request, required=True)
     index = collection.writable(request.path_params["index"])
     batch = index.batch()
     return _written(collection, index, batch, batch.put(doc_id, source, create=create))

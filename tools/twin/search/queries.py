@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from tantivy import FieldType, Occur, Query
 
 from tools.twin.search.analysis import ANALYZERS
-from tools.twin.search.documents import Value, as_vector, coerced
+from tools.twin.search.documents import INT64, Value, as_number, as_vector, coerced
 from tools.twin.search.engine import Snapshot
 from tools.twin.search.errors import QueryRefused, parsing
 from tools.twin.search.mappings import Field
@@ -24,7 +24,8 @@ from tools.twin.search.settings import MAX_K
 from tools.twin.search.vectors import VectorTable
 
 MAX_TERMS = 65_536
-INT64 = 2**63
+MAX_DEPTH = 20
+"""OpenSearch's indices.query.bool.max_nested_depth; here it counts every clause that holds clauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Target:
     snapshot: Snapshot
     tables: Mapping[str, VectorTable]
     knn_enabled: bool
+    depth: int = 0
 
     def field(self, path: str) -> Field | None:
         return self.snapshot.mappings.fields.get(path)
@@ -60,7 +62,11 @@ def compile_query(clause: object, target: Target) -> Query:
         raise parsing(f"unknown query [{name}]")
     if not isinstance(body, dict):
         raise parsing(f"[{name}] query malformed, no start_object after query name")
-    return CLAUSES[name](body, target)
+    if target.depth > MAX_DEPTH:
+        raise parsing(
+            f"The nested depth of the query exceeds the maximum nested depth for bool queries: {MAX_DEPTH}"
+        )
+    return CLAUSES[name](body, replace(target, depth=target.depth + 1))
 
 
 def constant(query: Query, score: float = 1.0) -> Query:
@@ -228,8 +234,9 @@ def _integer_range(field: Field, bounds: Mapping[str, Any], target: Target) -> Q
 
 
 def _float_range(field: Field, bounds: Mapping[str, Any], target: Target) -> Query:
-    lower = _number(bounds.get("gt", bounds.get("gte", -math.inf)), field)
-    upper = _number(bounds.get("lt", bounds.get("lte", math.inf)), field)
+    low, high = bounds.get("gt", bounds.get("gte")), bounds.get("lt", bounds.get("lte"))
+    lower = -math.inf if low is None else _number(low, field)
+    upper = math.inf if high is None else _number(high, field)
     schema, name = target.snapshot.generation.schema, target.snapshot.field(field.path)
     return Query.range_query(
         schema,
@@ -421,15 +428,10 @@ def _value(raw: Value, field: Field) -> Value:
 
 
 def _number(raw: Value, field: Field) -> int | float:
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return raw
     try:
-        number = float(raw) if isinstance(raw, str) else math.nan
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise QueryRefused(f'field [{field.path}]: For input string: "{raw}"')
-    return int(raw) if str(raw).lstrip("+-").isdigit() else number
+        return as_number(raw)
+    except ValueError as error:
+        raise QueryRefused(f"field [{field.path}]: {error}") from None
 
 
 def _one_field(clause: str, body: dict[str, Any], shorthand: str | None) -> tuple[str, dict[str, Any]]:

@@ -91,21 +91,25 @@ async def json_body(request: Request, *, required: bool = False) -> dict[str, An
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
+    """Parse a JSON object; raises ``parse_exception`` that says what is wrong."""
     try:
-        document = json.loads(raw, parse_constant=_refuse_constant)
+        document = load_json(raw)
     except RecursionError:
         raise OpenSearchError(400, "parse_exception", "the body is nested too deeply") from None
     except ValueError as error:
-        reason = (
-            f"the body is not JSON: {error}"
-            if isinstance(error, json.JSONDecodeError)
-            else "the body is not UTF-8"
-        )
-        raise OpenSearchError(400, "parse_exception", reason) from None
+        raise OpenSearchError(400, "parse_exception", f"the body is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise OpenSearchError(400, "parse_exception", "the body is not a JSON object")
     return document
 
 
+def load_json(raw: bytes) -> Any:
+    """Strict JSON: UTF-8, no NaN, no half of a surrogate pair; ``ValueError`` otherwise."""
+    document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+    if b"\\ud" in raw or b"\\uD" in raw:  # such an escape may be half of a pair, which no index can hold
+        json.dumps(document, ensure_ascii=False).encode()
+    return document
+
+
 def _refuse_constant(name: str) -> NoReturn:
-    raise json.JSONDecodeError(f"{name} is not a JSON number", name, 0)
+    raise ValueError(f"{name} is not a JSON number")

@@ -165,8 +165,6 @@ def _compiled(index: Index, query: object) -> Query:
     except QueryRefused as error:
         error.facts |= {"index": index.name, "index_uuid": index.uuid}
         raise
-    except RecursionError:
-        raise parsing("the query is nested too deeply") from None
 
 
 def _search_one(index: Index, request: Request) -> tuple[list[Hit], int, float | None]:
