@@ -71,6 +71,8 @@ class ModelPolicyStack(EnvironmentStack):
             principal=iam.ServicePrincipal("appconfig.amazonaws.com"),
             source_account=self.account,
         )
+        for kept in (self.application, self.policy_environment, self.profile):
+            kept.apply_removal_policy(self.removal_policy)
         instant = appconfig.CfnDeploymentStrategy(
             self,
             "InstantStrategy",

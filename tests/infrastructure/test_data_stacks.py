@@ -62,9 +62,7 @@ def test_sessions_live_in_one_encrypted_table_that_empties_itself(application: S
 @pytest.mark.req("IAC-4")
 def test_data_outlives_its_stack_in_prod(prod: Synthesized) -> None:
     for concern, resources in STATEFUL.items():
-        for logical_id, type in resources.items():
-            if type.startswith("AWS::AppConfig"):
-                continue
+        for logical_id in resources:
             resource = prod.templates[concern]["Resources"][logical_id]
             assert resource["DeletionPolicy"] == "Retain", logical_id
             assert resource["UpdateReplacePolicy"] == "Retain", logical_id
