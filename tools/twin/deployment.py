@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tools.twin import processes
 from tools.twin.errors import TwinError
@@ -38,7 +38,9 @@ MARK = "/mangaassist/twin/deployed"
 
 STACK_STARTED = re.compile(rf"^MangaAssist-{ENVIRONMENT}-(\w+): deploying")
 STACK_DONE = re.compile(rf"^\s*✅\s+MangaAssist-{ENVIRONMENT}-(\w+)(?P<same> \(no changes\))?")
-FAILURE = re.compile(r"❌|\b(?:error|Error|failed)\b:?")
+RESOURCE_FAILED = re.compile(r"\| (?:CREATE|UPDATE|DELETE)_FAILED\s+\| (.+)")
+"""An event line: type, logical id and, at its end, what CloudFormation says about it."""
+FAILURE = re.compile(r"❌|[Ee]rror\b|\bfailed\b")
 
 
 def deploy(layout: Layout, on_progress: Progress) -> None:
@@ -129,8 +131,14 @@ def _cdk(layout: Layout, arguments: Sequence[str], *, on_line: Callable[[str], N
 
 
 def _reason(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    reasons = [line for line in lines if FAILURE.search(line)]
+    """The line of the log that says most: the first failed resource, else the last line about an error."""
+    lines = [
+        " ".join(line.split()) for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
+    for line in lines:
+        if failed := RESOURCE_FAILED.search(line):
+            return failed[1]
+    reasons = [line for line in lines if FAILURE.search(line) and "Subprocess exited" not in line]
     return (reasons or [line for line in lines if line] or ["no output"])[-1]
 
 
@@ -154,7 +162,7 @@ def emulator_client(layout: Layout, service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    return cast("Any", boto3).client(  # the stubs know the clients of the functions only
         service,
         endpoint_url=layout.url("emulator"),
         region_name=REGION,

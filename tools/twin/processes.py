@@ -23,6 +23,8 @@ from tools.twin.errors import TwinError
 
 HEALTH_DEADLINE_SECONDS = 60
 STOP_DEADLINE_SECONDS = 20
+LEFTOVER_SECONDS = 3
+SAME_START_SECONDS = 0.5
 POLL_SECONDS = 0.05
 LOG_LINES_SHOWN = 8
 
@@ -57,8 +59,8 @@ class Running:
         """The process, if it still runs."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < 0.5
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            is_same = abs(process.create_time() - self.started) < SAME_START_SECONDS
+            return process if is_same and _is_no_zombie(process) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -116,15 +118,15 @@ def wait_until_healthy(
 
 
 def stop(running: Sequence[Running], *, deadline_seconds: float = STOP_DEADLINE_SECONDS) -> None:
-    """Ask all to end, in the reverse order of their start, and make sure that they and their children did."""
+    """Ask all to end, in the reverse order of their start, and make sure that they and their children did.
+
+    The services get the deadline, because the emulator writes its state; what they leave behind gets less.
+    """
     families = [member for service in running for member in service.family()]
-    for service in reversed(running):
-        if process := service.process():
-            _signal(process, signal.SIGTERM)
-    _, alive = psutil.wait_procs(families, timeout=deadline_seconds)
-    for process in alive:
-        _signal(process, signal.SIGKILL)
-    _, alive = psutil.wait_procs(alive, timeout=5)
+    _end([process for service in reversed(running) if (process := service.process())], deadline_seconds)
+    _end(_alive(families), LEFTOVER_SECONDS)
+    _end(_alive(families), LEFTOVER_SECONDS, signal.SIGKILL)
+    alive = _alive(families)
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
         raise TwinError(f"these processes of the twin do not end: {pids}; end them by hand (kill -9)")
@@ -156,9 +158,22 @@ def base_environment(**extra: str) -> dict[str, str]:
     return {"LANG": "C.UTF-8", **environment, "PYTHONUNBUFFERED": "1", **extra}
 
 
-def _signal(process: psutil.Process, number: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
+def _end(asked: Sequence[psutil.Process], patience_seconds: float, number: int = signal.SIGTERM) -> None:
+    for process in asked:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+    psutil.wait_procs(asked, timeout=patience_seconds)
+
+
+def _alive(asked: Iterable[psutil.Process]) -> list[psutil.Process]:
+    return [process for process in asked if process.is_running() and _is_no_zombie(process)]
+
+
+def _is_no_zombie(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _answers(url: str, timeout_seconds: float) -> bool:

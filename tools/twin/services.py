@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from tools.twin import interpreters
 from tools.twin.layout import CREDENTIALS, HOST, REGION, ROOT, Layout
 from tools.twin.processes import Service, base_environment
 
@@ -15,10 +16,10 @@ IDLE_WORKER_SECONDS = "60"
 """A burst leaves one worker per parallel call; all but the first go after this long."""
 
 
-def services(layout: Layout, *, emulator_python: Path, lambda_python: Path) -> list[Service]:
-    """Every service, in the order they start."""
+def services(layout: Layout) -> list[Service]:
+    """Every service, in the order they start; makes the interpreters they need."""
     return [
-        _emulator(layout, emulator_python, lambda_python),
+        _emulator(layout, interpreters.emulator_python(), interpreters.lambda_python()),
         _own(layout, "models", "--state", str(layout.state_of("models"))),
         _own(layout, "search", "--state", str(layout.state_of("search"))),
         _own(

@@ -7,6 +7,7 @@ what was started is stopped again.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import threading
@@ -14,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tools.twin import deployment, interpreters, loading, processes, stack_outputs
@@ -68,13 +69,25 @@ class TwinStatus:
 class Twin:
     """One twin: the processes on its ports and the state in its home."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        make_services: Callable[[Layout], Sequence[processes.Service]] = services,
+        deploy_stacks: Callable[[Layout, Progress], None] = deployment.deploy,
+        load_data: Callable[[Layout, Progress], None] = loading.load_catalogue,
+    ) -> None:
         self.layout = layout
+        self._make_services, self._deploy_stacks, self._load_data = make_services, deploy_stacks, load_data
 
     @classmethod
     def from_environment(cls, *, port_base: int | None = None) -> Twin:
-        """The twin of ``TWIN_HOME`` and ``TWIN_PORT_BASE``; a port base given here wins."""
-        return cls(Layout.from_environment(port_base=port_base))
+        """The twin of ``TWIN_HOME``, on the ports given here, by ``TWIN_PORT_BASE``, or used the last time."""
+        layout = Layout.from_environment(port_base=port_base)
+        record = Record.read(layout)
+        if record and port_base is None and "TWIN_PORT_BASE" not in os.environ:
+            layout = replace(layout, port_base=record.port_base)
+        return cls(layout)
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -84,8 +97,8 @@ class Twin:
         with alone(self.layout), _interruptible():
             try:
                 self._start(fresh=fresh, on_progress=on_progress)
-                self._deploy(on_progress)
-                loading.load_catalogue(self.layout, on_progress)
+                self._deploy_stacks(self.layout, on_progress)
+                self._load_data(self.layout, on_progress)
                 self._save()
             except BaseException:
                 self._stop(on_progress=silent)
@@ -96,7 +109,7 @@ class Twin:
         """Synthesize and deploy what changed onto the running twin."""
         with alone(self.layout), _interruptible():
             self._require_running()
-            self._deploy(on_progress)
+            self._deploy_stacks(self.layout, on_progress)
             self._save()
 
     def down(self, *, on_progress: Progress = silent) -> None:
@@ -114,12 +127,7 @@ class Twin:
         if fresh or (record is not None and record.port_base != self.layout.port_base):
             self._forget(on_progress)
         refuse_taken(self.layout.ports)
-        on_progress("preparing the emulator's interpreter")
-        wanted = services(
-            self.layout,
-            emulator_python=interpreters.emulator_python(),
-            lambda_python=interpreters.lambda_python(),
-        )
+        wanted = self._make_services(self.layout)
         on_progress(f"starting {', '.join(service.name for service in wanted)}")
         started: tuple[processes.Running, ...] = ()
         for service in wanted:
@@ -142,9 +150,6 @@ class Twin:
         for service in ("emulator", "search"):
             shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
         self.layout.outputs.unlink(missing_ok=True)
-
-    def _deploy(self, on_progress: Progress) -> None:
-        deployment.deploy(self.layout, on_progress)
 
     def _save(self) -> None:
         """Have the emulator write its state now, so that even a kill loses nothing of the deployment."""
