@@ -19,6 +19,9 @@ LETTERS_WEIGHT = 0.25
 CHARACTER_WEIGHT = 0.5
 CHARACTER_PAIR_WEIGHT = 1.0
 CHARACTER_TRIPLE_WEIGHT = 1.0
+NAME_LINES = 2
+NAME_ATOMS = 10
+"""Longer names are found by their words."""
 
 _TOKEN = re.compile(
     r"(?P<word>[a-z0-9]+(?:'[a-z]+)?)|(?P<cjk>[\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+)"
@@ -40,6 +43,9 @@ def normalize(text: str) -> str:
 def features(text: str) -> dict[int, float]:
     """Hash of each feature of ``text`` to its weighted count."""
     counts: Counter[tuple[str, float]] = Counter(_features(normalize(text)))
+    if not counts:
+        # Punctuation, emoji, scripts we do not read: still a text of its own, and never a vector of length zero.
+        counts[f"t:{text.strip()}", WORD_WEIGHT] = 1
     found: dict[int, float] = {}
     for (name, weight), count in counts.items():
         key = crc32(name.encode())
@@ -47,9 +53,32 @@ def features(text: str) -> dict[int, float]:
     return found
 
 
-def words(text: str) -> list[str]:
-    """The words of ``text``, romanised long vowels shortened; Japanese as pairs of characters."""
-    return [name[2:] for name, _ in _features(normalize(text)) if name[:2] in ("w:", "2:")]
+def names(text: str) -> set[int]:
+    """Hashes of what could be a whole title or name in ``text``.
+
+    A text of several lines is a document: its first two hold titles and creators, parted by " / ". One line is a
+    question, and any short run of its words may be a name, so most of these hashes mean nothing to anybody.
+    """
+    lines = text.splitlines()
+    if len(lines) > 1:
+        pieces = [piece for line in lines[:NAME_LINES] for piece in line.split(" / ")]
+        candidates = {"".join(atoms) for piece in pieces if 0 < len(atoms := _atoms(piece)) <= NAME_ATOMS}
+    else:
+        atoms = _atoms(text)
+        candidates = {
+            "".join(atoms[start:end])
+            for start in range(len(atoms))
+            for end in range(start + 1, min(start + NAME_ATOMS, len(atoms)) + 1)
+        }
+    return {crc32(f"n:{name}".encode()) for name in candidates if len(name) > 1}
+
+
+def _atoms(text: str) -> list[str]:
+    """Latin words and single Japanese characters."""
+    atoms: list[str] = []
+    for match in _TOKEN.finditer(normalize(text)):
+        atoms += [_LONG_VOWEL.sub(r"\1\2", match["word"])] if match["word"] is not None else match["cjk"]
+    return atoms
 
 
 def _features(text: str) -> Iterator[tuple[str, float]]:

@@ -1,0 +1,347 @@
+"""Train the small models from committed data: ``python -m tools.twin.models.train``.
+
+The same code, data and library versions give the same models, so the result is kept in a folder named by their digest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tools.twin.models.embedding import (
+    DIMENSIONS,
+    LATENT,
+    NAME_COUNT,
+    UNKNOWN_WEIGHT,
+    Embedder,
+    quantize,
+    shorten,
+)
+from tools.twin.models.features import features, names
+from tools.twin.models.intents import BUCKETS, bucketed
+from tools.twin.models.reranker import READINGS, read_pairs
+
+ROOT = Path(__file__).resolve().parents[3]
+INPUTS = (
+    "tools/twin/models/train.py",
+    "tools/twin/models/features.py",
+    "tools/twin/models/embedding.py",
+    "tools/twin/models/intents.py",
+    "tools/twin/models/reranker.py",
+    "tools/twin/models/corpus.py",
+    "tools/twin/models/evaluation.py",
+    "tools/twin/models/data/utterances.csv",
+    "tools/catalogue",
+    "layers/core/python/mangaassist/catalogue/documents.py",
+    "layers/core/python/mangaassist/catalogue/terms.py",
+    "layers/core/python/mangaassist/catalogue/data",
+)
+"""What the models depend on, files or folders."""
+SEED = 20261120
+REPORT = "report.json"
+
+SINGULAR_VALUE_POWER = 1.0
+"""Latent directions weigh as much as they explain; by measurement (README.md)."""
+MINIMUM_DOCUMENTS = 2
+"""A feature of a single document has no company to learn its meaning from; the lexical half still sees it."""
+FILLINGS = 4
+"""Copies of an utterance with slots, each filled otherwise."""
+OWN_WEIGHT = 2.0
+"""Of an utterance written for this store, against one borrowed from another field."""
+INVERSE_REGULARIZATION = 20.0
+FOLDS = 5
+
+
+class TrainingError(Exception):
+    """One line that says why there are no models and what to do."""
+
+
+def ensure(state: Path) -> Path:
+    """The folder of the trained models, trained now if need be.
+
+    Training runs in a process of its own, so that its libraries never weigh on the caller.
+
+    Raises:
+        TrainingError: with the last line of the training's output.
+    """
+    folder = state / fingerprint()
+    if not (folder / REPORT).is_file():
+        command = [sys.executable, "-m", "tools.twin.models.train", "--state", str(state)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            words = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+            raise TrainingError(f"training the small models failed: {words}; run {' '.join(command[1:3])}")
+    return folder
+
+
+def fingerprint() -> str:
+    """A digest of everything the trained models depend on."""
+    digest = hashlib.sha256()
+    for name in ("numpy", "scikit-learn"):
+        digest.update(f"{name} {version(name)}\n".encode())
+    for path in _files(ROOT / name for name in INPUTS):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def train(state: Path) -> dict[str, Any]:
+    """Train everything into ``state``; the report says how long it took and how good it is."""
+    state.mkdir(parents=True, exist_ok=True)
+    folder = state / fingerprint()
+    workshop = Path(tempfile.mkdtemp(prefix="training-", dir=state))
+    try:
+        began = time.perf_counter()
+        _train_embedding(workshop)
+        report: dict[str, Any] = {"recall_at_10": _measure_embedding(Embedder(workshop))}
+        report["intents"] = _train_intents(workshop)
+        report["reranker"] = _train_reranker(workshop)
+        report["seconds"] = round(time.perf_counter() - began, 1)
+        (workshop / REPORT).write_text(json.dumps(report, indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(workshop, folder)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+    return report
+
+
+# --- embeddings -----------------------------------------------------------------------------------
+
+
+def _train_embedding(folder: Path) -> None:
+    from scipy import sparse
+    from sklearn.decomposition import TruncatedSVD
+
+    from tools.twin.models import corpus
+
+    found = [
+        {
+            **features(corpus.shopper_words(record)),
+            **dict.fromkeys(names(text), NAME_COUNT),
+            **features(text),
+        }
+        for text, record in zip(corpus.texts(), corpus.catalogue(), strict=True)
+    ]
+    frequency = Counter(key for counts in found for key in counts)
+    asking = _asking_words()
+    keys = np.array(sorted(frequency.keys() | asking.keys()), np.uint32)
+    seen = np.array([frequency[key] for key in keys.tolist()])
+    rarity = np.where(seen > 0, np.log((len(found) + 1) / (seen + 0.5)), UNKNOWN_WEIGHT)
+    weights = (rarity / [1 + asking.get(key, 0.0) for key in keys.tolist()]).astype(np.float32)
+    learned = [key for key in keys.tolist() if frequency[key] >= MINIMUM_DOCUMENTS]
+    column = {key: place for place, key in enumerate(learned)}
+    weight = dict(zip(keys.tolist(), weights.tolist(), strict=True))
+
+    rows, columns, values = [], [], []
+    for row, counts in enumerate(found):
+        line = {column[k]: float(np.log1p(v)) * weight[k] for k, v in counts.items() if k in column}
+        length = sum(value * value for value in line.values()) ** 0.5 or 1.0
+        rows += [row] * len(line)
+        columns += line.keys()
+        values += [value / length for value in line.values()]
+    table = sparse.csr_matrix((values, (rows, columns)), (len(found), len(learned)), dtype=np.float32)
+    analysis = TruncatedSVD(LATENT, n_iter=4, random_state=SEED).fit(table)
+    strength = (analysis.singular_values_ / analysis.singular_values_[0]) ** SINGULAR_VALUE_POWER
+    latent = analysis.components_.T * strength
+
+    np.save(folder / "keys.npy", keys)
+    np.save(folder / "weights.npy", weights)
+    np.save(folder / "rows.npy", np.array([column.get(key, -1) for key in keys.tolist()], np.int32))
+    steps, scale = quantize(latent)
+    np.save(folder / "latent.npy", steps)
+    np.save(folder / "scale.npy", scale)
+
+
+def _asking_words() -> dict[int, float]:
+    """How much a feature belongs to asking rather than to what is asked about ("want", "volumes", ください).
+
+    It does if utterances of many intents share it, or if it stands around a slot.
+    """
+    from tools.twin.models import corpus
+
+    catalogue_names = set().union(*map(names, corpus.texts()))
+    intents: dict[int, Counter[str]] = defaultdict(Counter)
+    around: Counter[int] = Counter()
+    for utterance in corpus.utterances():
+        found = features(utterance.without_slots).keys() | (names(utterance.without_slots) & catalogue_names)
+        for key in found:
+            intents[key][utterance.label] += 1
+        if utterance.has_slots:
+            around.update(found)
+    shared = {key: sum(count > 1 for count in labels.values()) for key, labels in intents.items()}
+    degrees = {key: max(0, shared[key] - 2) ** 2 / 2 + around[key] / 2 for key in intents}
+    return {key: degree for key, degree in degrees.items() if degree > 0}
+
+
+def _measure_embedding(embedder: Embedder) -> dict[str, dict[str, float]]:
+    from tools.twin.models import corpus, evaluation
+
+    asked = evaluation.probes(SEED)
+    documents = [embedder.embed(text) for text in corpus.texts()]
+    return {
+        str(size): evaluation.recall(
+            lambda text, size=size: embedder.embed(text, dimensions=size),
+            np.array([shorten(document, size) for document in documents]),
+            asked,
+        )
+        for size in DIMENSIONS
+    }
+
+
+# --- intents --------------------------------------------------------------------------------------
+
+
+def _train_intents(folder: Path) -> dict[str, Any]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    from tools.twin.models import corpus
+
+    filler = corpus.SlotFiller(SEED)
+    lines = [
+        (utterance, number, filler.fill(utterance.text), copy == 0)
+        for number, utterance in enumerate(corpus.utterances())
+        for copy in range(FILLINGS if utterance.has_slots else 1)
+    ]
+    counts = _table([text for _, _, text, _ in lines])
+    labels = np.array([utterance.label for utterance, *_ in lines])
+    groups = np.array([number for _, number, _, _ in lines])
+    own = np.array([utterance.source == corpus.OWN for utterance, *_ in lines])
+    judged = np.array([first for *_, first in lines])
+    weights = np.where(own, OWN_WEIGHT, 1.0)
+
+    guessed = np.empty(len(lines), labels.dtype)
+    sure = np.zeros(len(lines))
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED)
+    for known, unseen in folds.split(counts, labels, groups):
+        rarity, model = _fit_intents(counts[known], labels[known], weights[known])
+        shares = model.predict_proba(_scaled(counts[unseen], rarity))
+        guessed[unseen], sure[unseen] = model.classes_[shares.argmax(axis=1)], shares.max(axis=1)
+
+    rarity, model = _fit_intents(counts, labels, weights)
+    np.savez(
+        folder / "intents.npz",
+        labels=model.classes_,
+        idf=rarity.astype(np.float32),
+        weights=np.ascontiguousarray(model.coef_.T, np.float32),
+        bias=model.intercept_.astype(np.float32),
+    )
+    right = guessed == labels
+    languages = np.array([utterance.language for utterance, *_ in lines])
+    return {
+        "utterances": len(corpus.utterances()),
+        "accuracy": _mean(right[judged]),
+        "accuracy_own": _mean(right[judged & own]),
+        **{f"accuracy_own_{lang}": _mean(right[judged & own & (languages == lang)]) for lang in ("en", "ja")},
+        "recall_by_label": {str(label): _mean(right[judged & (labels == label)]) for label in model.classes_},
+        "wrong_and_confident": _mean((~right & (sure >= 0.5))[judged]),
+    }
+
+
+def _fit_intents(counts: Any, labels: Any, weights: Any) -> tuple[NDArray[np.float64], Any]:
+    from sklearn.linear_model import LogisticRegression
+
+    seen = np.asarray((counts > 0).sum(axis=0)).ravel()
+    rarity = np.log((counts.shape[0] + 1) / (seen + 1))
+    model = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=300, class_weight="balanced")
+    return rarity, model.fit(_scaled(counts, rarity), labels, sample_weight=weights)
+
+
+def _table(lines: Sequence[str]) -> Any:
+    from scipy import sparse
+
+    rows, columns, values = [], [], []
+    for row, text in enumerate(lines):
+        buckets, counts = bucketed(text)
+        rows += [row] * len(buckets)
+        columns += buckets.tolist()
+        values += counts.tolist()
+    return sparse.csr_matrix((values, (rows, columns)), (len(lines), BUCKETS))
+
+
+def _scaled(counts: Any, rarity: NDArray[np.float64]) -> Any:
+    from scipy import sparse
+    from sklearn.preprocessing import normalize
+
+    return normalize(counts @ sparse.diags(rarity))
+
+
+# --- reranker -------------------------------------------------------------------------------------
+
+
+def _train_reranker(folder: Path) -> dict[str, Any]:
+    """Learn from the catalogue itself: the series a question is about against those that are merely near."""
+    from sklearn.linear_model import LogisticRegression
+
+    from tools.twin.models import corpus, evaluation
+
+    embedder, texts = Embedder(folder), corpus.texts()
+    documents = np.array([embedder.embed(text) for text in texts])
+
+    def candidates(asked: Iterable[evaluation.Probe]) -> list[tuple[evaluation.Probe, list[int]]]:
+        found = []
+        for probe in asked:
+            nearest = np.argsort(-(documents @ embedder.embed(probe.question)))[: evaluation.NEAREST]
+            found.append((probe, nearest.tolist()))
+        return found
+
+    readings, answers = [], []
+    for probe, places in candidates(evaluation.probes(SEED + 1, titles=120, creators=60)):
+        readings += read_pairs(embedder, probe.question, [texts[place] for place in places])
+        answers += [place in probe.answers for place in places]
+    model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(np.array(readings), answers)
+    weights, bias = model.coef_[0], float(model.intercept_[0])
+    trained = {"readings": READINGS, "weights": [round(float(w), 5) for w in weights], "bias": round(bias, 5)}
+    (folder / "reranker.json").write_text(json.dumps(trained, indent=2) + "\n")
+
+    before, after = [], []
+    for probe, places in candidates(evaluation.probes(SEED + 2, titles=60, creators=30)):
+        scores = np.array(read_pairs(embedder, probe.question, [texts[p] for p in places])) @ weights
+        before.append(places[0] in probe.answers)
+        after.append(places[int(scores.argmax())] in probe.answers)
+    return {"first_is_right_before": _mean(before), "first_is_right_after": _mean(after)}
+
+
+def _mean(hits: Any) -> float:
+    return round(float(np.mean(hits)), 3)
+
+
+def _files(paths: Iterable[Path]) -> Iterable[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(
+                file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+            )
+        else:
+            yield path
+
+
+def main() -> int:
+    """Train if need be, and print the report."""
+    parser = argparse.ArgumentParser(prog="python -m tools.twin.models.train", description=__doc__)
+    parser.add_argument("--state", type=Path, default=ROOT / ".twin" / "models", help="where models are kept")
+    parser.add_argument("--force", action="store_true", help="train even if nothing changed")
+    arguments = parser.parse_args()
+    report = arguments.state / fingerprint() / REPORT
+    if arguments.force or not report.is_file():
+        train(arguments.state)
+    print(report.read_text(), end="")
+    print(f"models: {report.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
