@@ -41,6 +41,7 @@ HOP_BY_HOP = {
     "trailer",
     "proxy-authorization",
 }
+NOT_PASSED_ON = HOP_BY_HOP | {"date"}  # this server dates its own answers
 NOT_DEPLOYED = "The page is not deployed yet: run `make up` and reload."
 CLOUDFRONT = "{http://cloudfront.amazonaws.com/doc/2020-05-31/}"
 
@@ -206,7 +207,7 @@ async def api(request: Request) -> Response:
 
     response = StreamingResponse(body(), incoming.status_code)
     response.raw_headers = [
-        (name, value) for name, value in incoming.headers.raw if name.decode().lower() not in HOP_BY_HOP
+        (name, value) for name, value in incoming.headers.raw if name.decode().lower() not in NOT_PASSED_ON
     ]
     return response
 
@@ -223,6 +224,7 @@ def main() -> None:
         host=HOST,
         port=options.port,
         access_log=False,
+        server_header=False,
         log_level="info",
         ws="none",
     )

@@ -38,6 +38,8 @@ def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,
         "LOG_LEVEL": "INFO",
+        # Functions get their roles' permissions and no more, so that a missing grant fails here first.
+        "AUTH": "false" if os.environ.get("TWIN_ENFORCE_IAM") == "0" else "true",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(state / "services"),
         "S3_PERSIST": "1",
