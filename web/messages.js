@@ -19,7 +19,7 @@ export const MESSAGES = {
     "example.2.label": "A love story that ends",
     "example.3": "Which cooking manga should I start with?",
     "example.3.label": "Something delicious",
-    "example.4": "How many volumes does Berserk have?",
+    "example.4": "How many volumes does Death Note have?",
     "example.4.label": "A quick fact",
 
     "composer.label": "Your question",
@@ -148,7 +148,7 @@ export const MESSAGES = {
     "example.2.label": "結末のある恋",
     "example.3": "料理漫画を読み始めるならどれがいい？",
     "example.3.label": "おいしい一冊",
-    "example.4": "ベルセルクは何巻まで出ていますか？",
+    "example.4": "DEATH NOTEは全部で何巻ですか？",
     "example.4.label": "ちょっと確認",
 
     "composer.label": "質問",

@@ -5,10 +5,10 @@ import { safeUrl } from "./safe-url.js";
 /** One product beside the answer. Every fact is the store's own. */
 export function productCard(card, translator) {
   const url = safeUrl(card.url);
-  const heading = { class: "card-title", lang: "en" };
+  const [[name, lang], other] = titles(card, translator.locale);
   const title = url
-    ? h("a", { ...heading, href: url, target: "_blank", rel: "noopener noreferrer" }, card.title)
-    : h("span", heading, card.title);
+    ? h("a", { class: "card-title", lang, href: url, target: "_blank", rel: "noopener noreferrer" }, name)
+    : h("span", { class: "card-title", lang }, name);
   return h(
     "li",
     { class: "card", "data-asin": card.asin },
@@ -17,7 +17,7 @@ export function productCard(card, translator) {
       "div",
       { class: "card-facts" },
       h("h3", {}, title, volume(card, translator)),
-      card.title_ja && card.title_ja !== card.title && h("p", { class: "card-title-ja", lang: "ja" }, card.title_ja),
+      other && h("p", { class: "card-other-title", lang: other[1] }, other[0]),
       card.creators?.length > 0 &&
         h("p", { class: "card-creators" }, hidden(`${translator.text("card.by")} `), card.creators.join(", ")),
       rating(card.rating, translator),
@@ -29,6 +29,13 @@ export function productCard(card, translator) {
       ),
     ),
   );
+}
+
+/** The titles with their languages, the one of the page's language first. */
+function titles({ title, title_ja: japanese }, locale) {
+  const known = [[title, "en"]];
+  if (japanese && japanese !== title) known.push([japanese, "ja"]);
+  return locale === "ja" ? known.reverse() : known;
 }
 
 const hidden = (text) => h("span", { class: "visually-hidden" }, text);

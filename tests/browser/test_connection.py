@@ -228,6 +228,8 @@ def test_a_token_that_is_refused_is_replaced(visit: Visit) -> None:
     first.drop()
     second = visit.connected()
     assert second.token != first.token
+    second.drop()
+    assert visit.connected().token == second.token
 
 
 def test_an_outage_does_not_cost_the_token_and_the_session(visit: Visit) -> None:

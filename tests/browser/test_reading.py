@@ -171,7 +171,7 @@ def test_one_question_at_a_time(visit: Visit) -> None:
 
 
 def test_the_page_speaks_japanese(visitor: Visitor) -> None:
-    visit = visitor(locale="ja-JP")
+    visit = visitor(locale="ja-JP", reduced_motion="reduce")
     connection = visit.connected()
     expect(visit.page).to_have_title("マンガアシスト")
     expect(visit.page.locator("html")).to_have_attribute("lang", "ja")
@@ -186,6 +186,9 @@ def test_the_page_speaks_japanese(visitor: Visitor) -> None:
         answer.final(cards=HORROR["cards"], citations=HORROR["citations"], metadata={"language": "ja"}),
     )
     expect(visit.answer).to_have_attribute("lang", "ja")
+    expect(visit.cards().first.locator(".card-title")).to_have_text("うずまき")
+    expect(visit.cards().first.locator(".card-other-title")).to_have_text("Uzumaki")
+    expect(visit.cards().last.locator(".card-title")).to_have_text("PTSD Radio")
     expect(visit.cards().first).to_contain_text("第1巻")
     expect(visit.cards().first).to_contain_text("在庫あり")
     visit.screenshot("japanese")
