@@ -112,7 +112,7 @@ class WebStack(EnvironmentStack):
         )
 
     def _publish(self, settings: EnvironmentSettings, websocket_url: str) -> None:
-        page = s3_assets.Asset(self, "Page", path=str(ROOT / "web"))
+        page = s3_assets.Asset(self, "Page", path=str(ROOT / "web"), exclude=[".*"])
         self.publisher = PythonFunction(
             self,
             "WebPublish",

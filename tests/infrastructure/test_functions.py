@@ -8,6 +8,7 @@ import pytest
 
 from mangaassist.catalogue.settings import IngestSettings
 from mangaassist.generation.policy import built_in_policy
+from mangaassist.guardrails.wiring import GuardrailSettings
 from mangaassist.settings import FunctionSettings, GuestTokenSettings, MessageSettings, SessionSettings
 from tests.infrastructure.synthesized import ROOT, Synthesized, readable
 
@@ -81,6 +82,7 @@ SETTINGS: dict[str, type[FunctionSettings]] = {
     "authorizer": GuestTokenSettings,
     "connect": SessionSettings,
     "disconnect": SessionSettings,
+    "guardrail": GuardrailSettings,
     "guest_token": GuestTokenSettings,
     "ingest": IngestSettings,
     "message": MessageSettings,
