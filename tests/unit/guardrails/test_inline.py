@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mangaassist import guardrails
 from mangaassist.guardrails.competitors import competitor_detectors
 from mangaassist.guardrails.inline import InlineGuard, scrub
 from mangaassist.guardrails.pii import pii_detectors
 from tests.unit.guardrails.pieces import PII_PIECES, pii_like_text
+
+
+_DATA = Path(guardrails.__path__[0]) / "data"
+EXAMPLES = {
+    "competitor_en": ["Barnes & Noble", "Books-A-Million"],
+    "competitor_ja": ["楽天ブックス", "DMMブックス"],
+    **{
+        row["id"]: row["examples"] for row in json.loads((_DATA / "pii.json").read_text("utf-8"))["detectors"]
+    },
+}
 
 
 def stream(chunks: list[str]) -> tuple[list[str], InlineGuard]:
@@ -19,7 +34,7 @@ def stream(chunks: list[str]) -> tuple[list[str], InlineGuard]:
 
 def cut(text: str, borders: list[int]) -> list[str]:
     places = sorted({0, len(text), *(border % (len(text) + 1) for border in borders)})
-    return [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [text[start:end] for start, end in pairwise(places)]
 
 
 @pytest.mark.req("GRD-3")
@@ -58,9 +73,7 @@ def test_nothing_of_a_match_leaves_before_it_is_decided(piece):
 
 
 @pytest.mark.req("GRD-3")
-@pytest.mark.parametrize(
-    "detector", [each for each in (*pii_detectors(), *competitor_detectors())], ids=lambda each: each.id
-)
+@pytest.mark.parametrize("detector", (*pii_detectors(), *competitor_detectors()), ids=lambda each: each.id)
 def test_every_beginning_of_an_example_waits(detector):
     """The data's own promise: ``unfinished`` covers every prefix of a match."""
     for text in EXAMPLES[detector.id]:
@@ -107,22 +120,3 @@ def test_an_endless_run_is_not_held_back_for_ever():
     guard = InlineGuard()
     sent = sum(len(guard.feed("1" * 50)) for _ in range(40))
     assert sent > 1_500
-
-
-EXAMPLES = {
-    "competitor_en": ["Barnes & Noble", "Books-A-Million"],
-    "competitor_ja": ["楽天ブックス", "DMMブックス"],
-}
-
-
-def _examples() -> None:
-    import json
-    from pathlib import Path
-
-    import mangaassist.guardrails as package
-
-    document = json.loads((Path(package.__path__[0]) / "data" / "pii.json").read_text("utf-8"))
-    EXAMPLES.update({row["id"]: row["examples"] for row in document["detectors"]})
-
-
-_examples()
