@@ -64,7 +64,16 @@ def deploy(layout: Layout, on_progress: Progress) -> None:
         layout,
         [
             *("deploy", "--all", "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)),
-            *("--require-approval", "never", "--progress", "events", "--concurrency", "3"),
+            *(
+                "--require-approval",
+                "never",
+                "--progress",
+                "events",
+                "--concurrency",
+                "4",
+                "--method",
+                "direct",
+            ),
         ],
         on_line=lambda line: _report(line, on_progress),
     )

@@ -97,8 +97,9 @@ class Twin:
         with alone(self.layout), _interruptible():
             try:
                 self._start(fresh=fresh, on_progress=on_progress)
-                self._deploy_stacks(self.layout, on_progress)
-                self._load_data(self.layout, on_progress)
+                with self._emulator_errors():
+                    self._deploy_stacks(self.layout, on_progress)
+                    self._load_data(self.layout, on_progress)
                 self._save()
             except BaseException:
                 self._stop(on_progress=silent)
@@ -109,7 +110,8 @@ class Twin:
         """Synthesize and deploy what changed onto the running twin."""
         with alone(self.layout), _interruptible():
             self._require_running()
-            self._deploy_stacks(self.layout, on_progress)
+            with self._emulator_errors():
+                self._deploy_stacks(self.layout, on_progress)
             self._save()
 
     def down(self, *, on_progress: Progress = silent) -> None:
@@ -135,6 +137,19 @@ class Twin:
             # Written after each start: whatever happens next, the following command finds what runs.
             Record(self.layout.port_base, code, started).write(self.layout)
         processes.wait_until_healthy(started)
+
+    @contextmanager
+    def _emulator_errors(self) -> Iterator[None]:
+        """One line for what the SDK says when the emulator refuses or is gone."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            log = self.layout.log("emulator")
+            raise TwinError(
+                f"the emulator did not do as asked: {' '.join(str(error).split())} (log: {log})"
+            ) from error
 
     def _stop(self, *, on_progress: Progress) -> None:
         record = Record.read(self.layout)

@@ -82,6 +82,32 @@ def test_stub_types_are_recorded_with_stable_answers(stock: Emulator, patched: E
     assert outputs["Arn"].startswith("arn:aws:opensearchserverless:us-east-1:000000000000:Collection-")
 
 
+SLOW_RESOURCE = """
+import json, time, urllib.request
+def handler(event, context):
+    time.sleep(1)
+    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    answer |= {"Status": "SUCCESS", "PhysicalResourceId": "slow"}
+    body = json.dumps(answer).encode()
+    urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], body, method="PUT"))
+"""
+
+
+def test_stack_looks_wait_for_the_stack(stock: Emulator, patched: Emulator) -> None:
+    token = {"Fn::GetAtt": ["F", "Arn"]}
+    resources = {
+        "F": function(SLOW_RESOURCE),
+        "Slow": {"Type": "Custom::Slow", "Properties": {"ServiceToken": token}},
+    }
+    template = json.dumps({"Resources": resources})
+    seen = []
+    for emulator in (stock, patched):
+        client = emulator.client("cloudformation")
+        client.create_stack(StackName="slow", TemplateBody=template)
+        seen.append(client.describe_stacks(StackName="slow")["Stacks"][0]["StackStatus"])
+    assert seen == ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+
+
 def test_metric_math_alarms_are_recorded(stock: Emulator, patched: Emulator) -> None:
     alarm = {
         "Type": "AWS::CloudWatch::Alarm",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
 
@@ -216,6 +217,22 @@ def interrupt(layout: Layout, on_progress: Progress) -> None:
 
 def terminate(layout: Layout, on_progress: Progress) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def lose_the_emulator(layout: Layout, on_progress: Progress) -> None:
+    boto3.client("lambda", endpoint_url="http://127.0.0.1:9", region_name="us-east-1").list_functions()
+
+
+def test_an_emulator_that_is_gone_is_one_line(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    twin = Twin(layout, make_services=stand_ins, deploy_stacks=lose_the_emulator, load_data=nothing)
+    with pytest.raises(
+        TwinError, match="the emulator did not do as asked: Could not connect to the endpoint"
+    ):
+        twin.up()
+    assert_all_gone(pids(layout))
 
 
 @pytest.mark.parametrize(

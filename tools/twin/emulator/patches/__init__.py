@@ -10,6 +10,7 @@ from importlib import import_module
 
 NAMES = (
     "stub_types",
+    "stack_looks",
     "metric_math_alarms",
     "table_ttl",
     "http_api_cors",
