@@ -16,7 +16,6 @@ from mangaassist.guardrails.inline import InlineGuard, scrub
 from mangaassist.guardrails.pii import pii_detectors
 from tests.unit.guardrails.pieces import PII_PIECES, pii_like_text
 
-
 _DATA = Path(guardrails.__path__[0]) / "data"
 EXAMPLES = {
     "competitor_en": ["Barnes & Noble", "Books-A-Million"],
@@ -73,7 +72,7 @@ def test_nothing_of_a_match_leaves_before_it_is_decided(piece):
 
 
 @pytest.mark.req("GRD-3")
-@pytest.mark.parametrize("detector", (*pii_detectors(), *competitor_detectors()), ids=lambda each: each.id)
+@pytest.mark.parametrize("detector", [*pii_detectors(), *competitor_detectors()], ids=lambda each: each.id)
 def test_every_beginning_of_an_example_waits(detector):
     """The data's own promise: ``unfinished`` covers every prefix of a match."""
     for text in EXAMPLES[detector.id]:

@@ -13,7 +13,7 @@ from mangaassist.language import fold_width
 from mangaassist.phrases import expand
 from mangaassist.ports import Intervention
 
-_NEAR = re.compile(r"[0-9$€£¥円%％半割]|half", re.IGNORECASE)
+_NEAR = re.compile(r"[0-9$€£¥円半割]|half", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?。！？\n]*(?:\.(?=[0-9])[^.!?。！？\n]*)*[.!?。！？\n]*\s*")
 _WORD = re.compile(r"[a-z']+|[0-9]+|[ぁ-ゖ]+|[ァ-ヺー]+|[一-龥々]+")
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "」", "』", ")", "）")
@@ -40,9 +40,10 @@ def _prices() -> _Prices:
 
 def price_mentions(text: str) -> list[tuple[int, int]]:
     """Where ``text`` names an amount of money or a discount."""
-    if not _NEAR.search(text):
+    folded = fold_width(text)
+    if not _NEAR.search(folded):
         return []
-    return [match.span() for match in _prices().mentions.finditer(fold_width(text))]
+    return [match.span() for match in _prices().mentions.finditer(folded)]
 
 
 class PriceAccuracy:
