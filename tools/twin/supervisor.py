@@ -100,7 +100,7 @@ class Twin:
                 with self._emulator_errors():
                     self._deploy_stacks(self.layout, on_progress)
                     self._load_data(self.layout, on_progress)
-                self._save()
+                self._settle()
             except BaseException:
                 self._stop(on_progress=silent)
                 raise
@@ -112,7 +112,7 @@ class Twin:
             self._require_running()
             with self._emulator_errors():
                 self._deploy_stacks(self.layout, on_progress)
-            self._save()
+            self._settle()
 
     def down(self, *, on_progress: Progress = silent) -> None:
         """Stop every process and make sure that all are gone; the state stays."""
@@ -166,9 +166,13 @@ class Twin:
             shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
         self.layout.outputs.unlink(missing_ok=True)
 
-    def _save(self) -> None:
-        """Have the emulator write its state now, so that even a kill loses nothing of the deployment."""
+    def _settle(self) -> None:
+        """Have the emulator write its state and let go of the workers that only deploying and loading needed.
+
+        It writes by itself only when it is asked to stop; so even a kill loses nothing of the deployment.
+        """
         _call(f"{self.layout.url('emulator')}/_twin/save", "POST")
+        _call(f"{self.layout.url('emulator')}/_twin/workers", "DELETE")
 
     # --- seeing -------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -498,6 +499,17 @@ def test_the_control_api_names_the_patches_and_refuses_the_unknown(patched: Emul
     assert health["status"] == "ok"
     assert "websocket_gone" in health["patches"]
     assert httpx.get(f"{patched.url}/_twin/nothing").status_code == 404
+
+
+def test_idle_workers_can_be_ended(patched: Emulator) -> None:
+    process = psutil.Process(patched.running.pid)
+    name = patched.deploy("idle", {"F": function(REPORT)}, Name={"Ref": "F"})["Name"]
+    invoke(patched, name, {})
+    workers = process.children()
+    assert workers
+    assert httpx.delete(f"{patched.url}/_twin/workers").json() == {"ended": len(workers)}
+    assert process.children() == []
+    assert invoke(patched, name, {})["emulator_packages"] is False
 
 
 def test_segments_sent_by_udp_can_be_read_as_traces(patched: Emulator) -> None:

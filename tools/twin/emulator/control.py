@@ -1,16 +1,20 @@
-"""The twin's control API around the emulator: health, faults, traces, and saving without stopping.
+"""The twin's control API around the emulator: health, faults, traces, saving and resting.
 
-GET    /_twin/health        -> {"status": "ok", "patches": [...]}
-*      /_twin/faults...     see tools/twin/faults.py; the service is the one a request is signed for
-GET    /_twin/traces        -> {"traces": [{"id", "segments", "name", "start_time"}, ...]}, newest first
-GET    /_twin/traces/{id}   -> {"id", "segments": [...]} as the X-Ray daemon would have sent them
-DELETE /_twin/traces
-POST   /_twin/save          write the state to disk now; MiniStack itself only does so at shutdown
+Answers are JSON.
+
+    GET    /_twin/health        -> {"status": "ok", "patches": [...]}
+    *      /_twin/faults...     see tools/twin/faults.py; the service is the one a request is signed for
+    GET    /_twin/traces        -> {"traces": [{"id", "segments", "name", "start_time"}, ...]}, newest first
+    GET    /_twin/traces/{id}   -> {"id", "segments": [...]} as the X-Ray daemon would have sent them
+    DELETE /_twin/traces
+    POST   /_twin/save          write the state to disk now; MiniStack itself only does so at shutdown
+    DELETE /_twin/workers       end the Lambda workers that are idle -> {"ended": 3}; the next call starts cold
 """
 # pyright: reportMissingImports=false
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,7 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ministack import app as ministack_app
-from ministack.core import persistence
+from ministack.core import lambda_runtime, persistence
 
 from tools.twin.emulator import patches
 from tools.twin.emulator.traces import TraceStore
@@ -86,6 +90,17 @@ def error_body(service: str, kind: Kind) -> ErrorBody:
     return headers, body
 
 
+def end_idle_workers() -> int:
+    """End every worker that no invocation holds, and say how many there were."""
+    idle: list[Any] = []
+    with lambda_runtime._lock:
+        for key, workers in lambda_runtime._workers.items():
+            idle += [worker for worker in workers if not worker.in_use]
+            lambda_runtime._workers[key] = [worker for worker in workers if worker.in_use]
+    lambda_runtime.kill_workers(idle)
+    return len(idle)
+
+
 class ControlApi:
     """ASGI middleware that answers ``/_twin/*`` and keeps the trace store alive with the server."""
 
@@ -99,7 +114,9 @@ class ControlApi:
             async with self._traces.listening("127.0.0.1", int(os.environ.get("GATEWAY_PORT", "4566"))):
                 await self._app(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith("/_twin/"):
-            status, document = self._answer(scope["method"], scope["path"].removeprefix("/_twin/").strip("/"))
+            status, document = await self._answer(
+                scope["method"], scope["path"].removeprefix("/_twin/").strip("/")
+            )
             body = json.dumps(document).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -107,13 +124,15 @@ class ControlApi:
         else:
             await self._app(scope, receive, send)
 
-    def _answer(self, method: str, path: str) -> tuple[int, Mapping[str, Any]]:
+    async def _answer(self, method: str, path: str) -> tuple[int, Mapping[str, Any]]:
         match method, path.split("/"):
             case "GET", ["health"]:
                 return 200, {"status": "ok", "patches": list(patches.NAMES)}
             case "POST", ["save"]:
                 persistence.save_all(ministack_app._build_persistence_save_dict())
                 return 200, {"saved": persistence.PERSIST_STATE}
+            case "DELETE", ["workers"]:
+                return 200, {"ended": await asyncio.to_thread(end_idle_workers)}
             case "GET", ["traces"]:
                 return 200, {"traces": self._traces.summaries()}
             case "DELETE", ["traces"]:
