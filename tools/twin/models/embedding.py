@@ -8,6 +8,7 @@ Both halves lie in interleaved blocks, most telling first, so that a vector cut 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,15 @@ _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The features of a text, their weights, and their places in the vocabulary (-1: unknown)."""
+
+    keys: NDArray[np.uint32]
+    weights: Floats
+    places: NDArray[np.int64]
+
+
 class Embedder:
     """The trained model in ``folder``."""
 
@@ -45,22 +55,27 @@ class Embedder:
 
     def embed(self, text: str, *, dimensions: int = 1024, normalize: bool = True) -> Floats:
         """The vector of ``text``; unless normalized, its length is that of the weighted features."""
-        keys, values, places = self.weigh(text)
-        length = float(np.linalg.norm(values)) or 1.0
+        weighed = self.weigh(text)
+        vector = shorten(self.place(weighed), dimensions)
+        return vector if normalize else vector * np.float32(np.linalg.norm(weighed.weights))
+
+    def place(self, weighed: Weighed) -> Floats:
+        """The vector of a weighed text."""
+        weights, places = weighed.weights, weighed.places
         rows = self._rows[places]
         learned = (places >= 0) & (rows >= 0)
-        latent = (values[learned] @ self._latent[rows[learned]].astype(np.float32)) * self._scale
+        latent = (weights[learned] @ self._latent[rows[learned]].astype(np.float32)) * self._scale
         # A question whose telling words training saw too seldom has little to say about meaning.
-        known = float(np.linalg.norm(values[learned])) / length
-        vector = _interleave(
-            _unit(latent) * np.float32(known * (1 - LEXICAL_SHARE) ** 0.5),
-            _unit(project(keys, values)) * np.float32(LEXICAL_SHARE**0.5),
+        known = float(np.linalg.norm(weights[learned]) / (np.linalg.norm(weights) or 1))
+        return _unit(
+            _interleave(
+                _unit(latent) * np.float32(known * (1 - LEXICAL_SHARE) ** 0.5),
+                _unit(project(weighed.keys, weights)) * np.float32(LEXICAL_SHARE**0.5),
+            )
         )
-        cut = shorten(vector, dimensions)
-        return cut if normalize else cut * np.float32(length)
 
-    def weigh(self, text: str) -> tuple[NDArray[np.uint32], Floats, NDArray[np.int64]]:
-        """The features of ``text``, their weights, and their places in the vocabulary (-1: unknown)."""
+    def weigh(self, text: str) -> Weighed:
+        """The features of ``text`` and how much each says."""
         found = features(text)
         keys = np.fromiter(found.keys(), np.uint32, len(found))
         counts = np.fromiter(found.values(), np.float32, len(found))
@@ -73,7 +88,7 @@ class Embedder:
         counts = np.concatenate([counts, np.full(is_name.sum(), NAME_COUNT, np.float32)])
         places = np.concatenate([places, name_places[is_name]])
         weights = np.where(places >= 0, self._weights[places], np.float32(UNKNOWN_WEIGHT))
-        return keys, np.log1p(counts) * weights, places
+        return Weighed(keys, np.log1p(counts) * weights, places)
 
     def _places(self, keys: NDArray[np.uint32]) -> NDArray[np.int64]:
         places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
@@ -109,5 +124,5 @@ def _interleave(latent: Floats, lexical: Floats) -> Floats:
 
 
 def _unit(vector: Floats) -> Floats:
-    length = np.linalg.norm(vector)
+    length = np.float32(np.linalg.norm(vector))
     return vector / length if length > 0 else vector

@@ -14,6 +14,7 @@ BEDROCK_STATUS: Final[Mapping[str, int]] = {
     "ModelNotReadyException": 429,
     "ModelTimeoutException": 408,
     "ResourceNotFoundException": 404,
+    "SerializationException": 400,
     "ServiceQuotaExceededException": 400,
     "ServiceUnavailableException": 503,
     "ThrottlingException": 429,

@@ -20,7 +20,9 @@ _CRC_BYTES = 4
 
 def event(kind: str, payload: Mapping[str, Any]) -> bytes:
     """One event, such as ``contentBlockDelta``."""
-    return _frame({":event-type": kind, ":content-type": "application/json", ":message-type": "event"}, payload)
+    return _frame(
+        {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}, payload
+    )
 
 
 def exception(kind: str, message: str) -> bytes:

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FIRST_TOKEN_VARIABLE = "TWIN_MODELS_FIRST_TOKEN_MS"
-TOKENS_PER_SECOND_VARIABLE = "TWIN_MODELS_TOKENS_PER_SECOND"
-
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -48,7 +45,9 @@ class Metronome:
         first, speed = document.get("first_token_ms"), document.get("tokens_per_second")
         if first is not None and (isinstance(first, bool) or not isinstance(first, int) or first < 0):
             raise ValueError("first_token_ms is a whole number of milliseconds, or null for the model's own")
-        if speed is not None and (isinstance(speed, bool) or not isinstance(speed, int | float) or speed <= 0):
+        if speed is not None and (
+            isinstance(speed, bool) or not isinstance(speed, int | float) or speed <= 0
+        ):
             raise ValueError("tokens_per_second is a number above 0, or null for the model's own")
         self._first_token_ms, self._tokens_per_second = first, speed
         self._gate = asyncio.Semaphore(0) if document.get("is_gated") else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.models.embedding import Embedder
+from tools.twin.models.embedding import Embedder, Weighed
 from tools.twin.models.features import normalize
 
 READINGS = (
@@ -36,45 +37,52 @@ class Reranker:
         """The place of every text with its score in (0, 1), best first."""
         if not texts:
             return []
-        readings = np.array(read_pairs(self._embedder, query, texts))
+        asked = read(self._embedder, query)
+        readings = np.array([compare(asked, read(self._embedder, text)) for text in texts])
         scores = 1 / (1 + np.exp(-(readings @ self._weights + self._bias)))
         return [(int(place), float(scores[place])) for place in np.argsort(-scores, kind="stable")]
 
 
-def read_pairs(embedder: Embedder, query: str, texts: Sequence[str]) -> list[list[float]]:
-    """The readings of the query with each text."""
-    vector = embedder.embed(query)
-    keys, weights, _ = embedder.weigh(query)
-    plain = normalize(query)
-    return [_read(embedder, vector, keys, weights, plain, text) for text in texts]
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What comparing needs to know of a query or a text; ``head`` is its first two lines, normalized."""
+
+    whole: Weighed
+    vector: NDArray[np.float32]
+    head: str
+    of_head: Weighed
 
 
-def _read(
-    embedder: Embedder,
-    vector: NDArray[np.float32],
-    keys: NDArray[np.uint32],
-    weights: NDArray[np.float32],
-    query: str,
-    text: str,
-) -> list[float]:
+def read(embedder: Embedder, text: str) -> Reading:
+    """Take a text in."""
     head = "\n".join(text.splitlines()[:HEAD_LINES])
-    text_keys, _, _ = embedder.weigh(text)
-    head_keys, head_weights, _ = embedder.weigh(head)
-    total = float(weights.sum()) or 1.0
+    whole = embedder.weigh(text)
+    return Reading(whole, embedder.place(whole), normalize(head), embedder.weigh(head))
+
+
+def compare(query: Reading, text: Reading) -> list[float]:
+    """The readings of a pair, in the order of ``READINGS``."""
+    length = max(1, len(query.head))
     named = [
         len(part)
-        for line in normalize(head).splitlines()
+        for line in text.head.splitlines()
         for piece in line.split(" / ")
-        if len(part := piece.strip()) > 1 and part in query
+        if len(part := piece.strip()) > 1 and part in query.head
     ]
     return [
-        float(weights[np.isin(keys, text_keys)].sum()) / total,
-        float(weights[np.isin(keys, head_keys)].sum()) / total,
-        float(vector @ embedder.embed(text)),
-        _longest_run(query, normalize(head)) / max(1, len(query)),
-        max(named, default=0) / max(1, len(query)),
-        float(head_weights[np.isin(head_keys, keys)].sum()) / (float(head_weights.sum()) or 1.0),
+        _covered(query.whole, text.whole),
+        _covered(query.whole, text.of_head),
+        float(query.vector @ text.vector),
+        _longest_run(query.head, text.head) / length,
+        max(named, default=0) / length,
+        _covered(text.of_head, query.whole),
     ]
+
+
+def _covered(wanted: Weighed, given: Weighed) -> float:
+    """The share of the weight of ``wanted`` whose features ``given`` has."""
+    total = float(wanted.weights.sum()) or 1.0
+    return float(wanted.weights[np.isin(wanted.keys, given.keys)].sum()) / total
 
 
 def _longest_run(query: str, head: str) -> int:

@@ -92,10 +92,7 @@ def named_creators(question: str, products: Sequence[Product]) -> tuple[str, ...
     found: dict[str, None] = {}
     for product in products:
         for name in (*product.creators, *product.creators_ja):
-            parts = _folded(name)
-            if parts and (set(parts) <= said or _surname_said(question, name, parts)):
-                found[name] = None
-            elif not parts and _said_in_japanese(text, normalize(name)):
+            if _is_said(name, question, text, said):
                 found[name] = None
     return tuple(found)
 
@@ -165,6 +162,13 @@ def _span(question: str, title: str) -> tuple[int, int] | None:
         edge = ("[『「]", "[』」]")
     match = re.search(edge[0] + re.escape(wanted) + edge[1], text)
     return match.span() if match else None
+
+
+def _is_said(name: str, question: str, text: str, said: set[str]) -> bool:
+    parts = _folded(name)
+    if parts:
+        return set(parts) <= said or _surname_said(question, name, parts)
+    return _said_in_japanese(text, normalize(name))
 
 
 def _surname_said(question: str, name: str, parts: Sequence[str]) -> bool:

@@ -1,0 +1,258 @@
+"""The server: Bedrock Runtime and SageMaker Runtime on one port, and the twin's controls.
+
+GET    /_twin/health
+GET    /_twin/streams                 the log of generations; ?wait=SECONDS returns once none is running
+DELETE /_twin/streams                 forget those that have ended
+GET    /_twin/pace                    how fast the stand-in speaks
+PUT    /_twin/pace                    {"first_token_ms": 0, "tokens_per_second": 500} or {"is_gated": true}
+POST   /_twin/pace/release            {"chunks": 2}: let so many chunks through the gate
+DELETE /_twin/pace                    as the server was started
+GET    /_twin/failures                single answers that will fail
+POST   /_twin/failures                {"code": "throttlingException", "after_chunks": 3, "times": 1, "model": ""}
+DELETE /_twin/failures
+*      /_twin/faults...               see tools/twin/faults.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope
+from tools.twin.models import catalogue, sagemaker, titan
+from tools.twin.models.converse import ConverseResponse
+from tools.twin.models.converse_request import read_call
+from tools.twin.models.embedding import Embedder
+from tools.twin.models.errors import (
+    BEDROCK_STATUS,
+    SAGEMAKER_STATUS,
+    ServiceError,
+    error_body,
+    error_headers,
+)
+from tools.twin.models.failures import Failure, FailureQueue, failing
+from tools.twin.models.generation import Engine
+from tools.twin.models.intents import IntentModel
+from tools.twin.models.pace import Metronome
+from tools.twin.models.reranker import Reranker
+from tools.twin.models.streams import StreamLog
+
+BEDROCK = "bedrock-runtime"
+SAGEMAKER = "sagemaker-runtime"
+SIGNING_NAMES = {BEDROCK: "bedrock", SAGEMAKER: "sagemaker"}
+LONGEST_WAIT_SECONDS = 60.0
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The trained models in memory; ``version`` changes whenever they do."""
+
+    embedder: Embedder
+    intents: IntentModel
+    reranker: Reranker
+    version: str
+
+    @classmethod
+    def load(cls, folder: Path) -> Models:
+        """Read what ``train`` wrote."""
+        embedder = Embedder(folder)
+        return cls(embedder, IntentModel(folder), Reranker(folder, embedder), folder.name)
+
+
+def create_app(models: Models, engine: Engine, metronome: Metronome) -> FaultInjector:
+    """The ASGI application, with the fault injector around it."""
+    runtime = _Runtime(models, engine, metronome)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        close = getattr(engine, "close", None)
+        if close is not None:
+            await close()
+
+    routes = [
+        Route("/model/{model:path}/converse", _bedrock(runtime.converse), methods=["POST"]),
+        Route("/model/{model:path}/converse-stream", _bedrock(runtime.converse_stream), methods=["POST"]),
+        Route("/model/{model:path}/invoke", _bedrock(runtime.invoke), methods=["POST"]),
+        Route("/endpoints/{endpoint}/invocations", _sagemaker(runtime.invoke_endpoint), methods=["POST"]),
+        Route("/_twin/health", runtime.health),
+        Route("/_twin/streams", runtime.streams, methods=["GET", "DELETE"]),
+        Route("/_twin/pace", runtime.pace, methods=["GET", "PUT", "DELETE"]),
+        Route("/_twin/pace/release", runtime.release, methods=["POST"]),
+        Route("/_twin/failures", runtime.failures, methods=["GET", "POST", "DELETE"]),
+    ]
+    application = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _unknown_operation}
+    )
+    return FaultInjector(
+        application, services=(BEDROCK, SAGEMAKER), service_of=service_of, error_body=injected_error
+    )
+
+
+def service_of(scope: Scope) -> str | None:
+    """The service a path belongs to."""
+    if scope["path"].startswith("/model/"):
+        return BEDROCK
+    return SAGEMAKER if scope["path"].startswith("/endpoints/") else None
+
+
+def injected_error(service: str, kind: Kind) -> ErrorBody:
+    """Injected failures as the service words them."""
+    if service == SAGEMAKER:
+        code = "ThrottlingException" if kind == "throttle" else "InternalFailure"
+        return error_headers(code), error_body("Message", f"injected {kind}")
+    code = "ThrottlingException" if kind == "throttle" else "InternalServerException"
+    return error_headers(code), error_body("message", f"injected {kind}")
+
+
+class _Runtime:
+    """The operations; each takes a request and answers it or raises ``ServiceError``."""
+
+    def __init__(self, models: Models, engine: Engine, metronome: Metronome) -> None:
+        self._models = models
+        self._engine = engine
+        self._metronome = metronome
+        self._log = StreamLog()
+        self._failures = FailureQueue()
+
+    # --- Bedrock Runtime ------------------------------------------------------------------------------
+
+    async def converse(self, request: Request) -> Response:
+        return await self._converse(request, "Converse")
+
+    async def converse_stream(self, request: Request) -> Response:
+        return await self._converse(request, "ConverseStream")
+
+    async def _converse(self, request: Request, operation: str) -> Response:
+        call = read_call(request.path_params["model"], await request.body())
+        events = self._engine.generate(call)
+        if (failure := self._failures.take(call.model)) is not None:
+            events = failing(events, call, failure)
+        stream = self._log.begin(operation=operation, model=call.model, answered_by=self._engine.name)
+        return ConverseResponse(events, stream, self._log, is_streamed=operation == "ConverseStream")
+
+    async def invoke(self, request: Request) -> Response:
+        model = catalogue.find(request.path_params["model"])
+        if model.id != titan.MODEL_ID:
+            raise ServiceError(
+                "ValidationException",
+                f"The twin serves InvokeModel for {titan.MODEL_ID} only: call text models with Converse.",
+            )
+        document = titan.embed(self._models.embedder, await request.body())
+        return JSONResponse(
+            document,
+            headers={"x-amzn-bedrock-input-token-count": str(document["inputTextTokenCount"])},
+        )
+
+    # --- SageMaker Runtime ----------------------------------------------------------------------------
+
+    async def invoke_endpoint(self, request: Request) -> Response:
+        answer = sagemaker.endpoint(
+            request.path_params["endpoint"], self._models.intents, self._models.reranker
+        )
+        document = answer(await request.body())
+        return JSONResponse(document, headers={"x-amzn-invoked-production-variant": "AllTraffic"})
+
+    # --- controls -------------------------------------------------------------------------------------
+
+    async def health(self, request: Request) -> Response:
+        return JSONResponse(
+            {"status": "ok", "answered_by": self._engine.name, "models_version": self._models.version}
+        )
+
+    async def streams(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._log.clear()
+        wait = float(request.query_params.get("wait", 0))
+        return JSONResponse({"streams": await self._log.settled(min(wait, LONGEST_WAIT_SECONDS))})
+
+    async def pace(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._metronome.reset()
+        elif request.method == "PUT":
+            try:
+                self._metronome.set(await _control_document(request))
+            except ValueError as error:
+                return JSONResponse({"message": str(error)}, 400)
+        return JSONResponse(self._metronome.describe())
+
+    async def release(self, request: Request) -> Response:
+        try:
+            chunks = (await _control_document(request)).get("chunks", 1)
+            if isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1:
+                raise ValueError("chunks is a whole number from 1")
+            self._metronome.release(chunks)
+        except ValueError as error:
+            return JSONResponse({"message": str(error)}, 400)
+        return JSONResponse({"released": chunks})
+
+    async def failures(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            self._failures.clear()
+        elif request.method == "POST":
+            try:
+                self._failures.add(Failure.parse(await _control_document(request)))
+            except ValueError as error:
+                return JSONResponse({"message": str(error)}, 400)
+        return JSONResponse({"failures": self._failures.describe()})
+
+
+def _bedrock(handler: Handler) -> Handler:
+    return _operation(handler, BEDROCK, BEDROCK_STATUS, "message")
+
+
+def _sagemaker(handler: Handler) -> Handler:
+    return _operation(handler, SAGEMAKER, SAGEMAKER_STATUS, "Message")
+
+
+def _operation(handler: Handler, service: str, statuses: Any, member: str) -> Handler:
+    """``handler`` behind the service's front door: signed requests only, failures in its own shape."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            _refuse_unsigned(request, service)
+            return await handler(request)
+        except ServiceError as error:
+            body = error_body(member, error.message, error.extra)
+            return Response(body, statuses.get(error.code, 500), error_headers(error.code))
+
+    return answer
+
+
+def _refuse_unsigned(request: Request, service: str) -> None:
+    """A request without credentials of the right service is a mistake that AWS would not let pass."""
+    authorization = request.headers.get("authorization", "")
+    is_signed = (
+        authorization.startswith("AWS4-HMAC-SHA256")
+        and f"/{SIGNING_NAMES[service]}/aws4_request" in authorization
+    )
+    if not is_signed and not (service == BEDROCK and authorization.startswith("Bearer ")):
+        raise ServiceError("MissingAuthenticationTokenException", "Missing Authentication Token")
+
+
+async def _unknown_operation(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    told = f"no {request.method} {request.url.path} here"
+    return Response(error_body("message", told), status, error_headers("UnknownOperationException"))
+
+
+async def _control_document(request: Request) -> dict[str, Any]:
+    try:
+        document = json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise ValueError("the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise ValueError("the body is not a JSON object")
+    return document
