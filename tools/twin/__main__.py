@@ -6,7 +6,11 @@ import argparse
 import json
 import sys
 
+from tools.twin.layout import ROOT
 from tools.twin.supervisor import Twin, TwinError
+
+# The feed is built with the product's own record types, wherever this is started from.
+sys.path.append(str(ROOT / "layers" / "core" / "python"))
 
 
 def main() -> int:

@@ -12,6 +12,8 @@ from tools.twin.layout import CREDENTIALS, HOST, REGION, ROOT, Layout
 from tools.twin.processes import Service, base_environment
 
 OWN_IMPORT_ROOTS = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "core" / "python")))
+LOCATION = ("TWIN_HOME", "TWIN_PORT_BASE")
+"""Settings that say which twin is meant, not how it behaves."""
 IDLE_WORKER_SECONDS = "60"
 """A burst leaves one worker per parallel call; all but the first go after this long."""
 
@@ -85,6 +87,6 @@ def code_fingerprint(folder: Path = Path(__file__).parent) -> str:
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     for key in sorted(os.environ):
-        if key.startswith("TWIN_"):
+        if key.startswith("TWIN_") and key not in LOCATION:
             digest.update(f"{key}={os.environ[key]}".encode())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -24,6 +24,12 @@ class Record:
     port_base: int
     code: str
     processes: tuple[Running, ...]
+
+    def is_whole(self, layout: Layout, is_well: Callable[[Running], bool]) -> bool:
+        """Whether every service is recorded, and well by this measure."""
+        return {item.name for item in self.processes} == set(layout.ports) and all(
+            map(is_well, self.processes)
+        )
 
     def write(self, layout: Layout) -> None:
         """Replace the record in one step."""

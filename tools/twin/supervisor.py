@@ -122,7 +122,7 @@ class Twin:
     def _start(self, *, fresh: bool, on_progress: Progress) -> None:
         record, code = Record.read(self.layout), code_fingerprint()
         is_same = record is not None and (record.port_base, record.code) == (self.layout.port_base, code)
-        if record and is_same and not fresh and all(process.is_healthy() for process in record.processes):
+        if record and is_same and not fresh and record.is_whole(self.layout, lambda item: item.is_healthy()):
             on_progress("the twin is running already")
             return
         self._stop(on_progress=on_progress)
@@ -205,9 +205,7 @@ class Twin:
     def is_running(self) -> bool:
         """Whether every process of this twin runs."""
         record = Record.read(self.layout)
-        return (
-            record is not None and bool(record.processes) and all(item.process() for item in record.processes)
-        )
+        return record is not None and record.is_whole(self.layout, lambda item: item.process() is not None)
 
     def outputs(self) -> dict[str, dict[str, str]]:
         """Stack outputs by concern (``Chat``, ``Web`` …) as the templates state them."""

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.functional.twin.emulators import free_port, until
-from tools.twin import processes
+from tools.twin import processes, services
 from tools.twin.errors import TwinError
 from tools.twin.interpreters import check_python, emulator_python, lambda_python
 from tools.twin.layout import Layout
@@ -120,6 +120,25 @@ def test_a_second_up_uses_what_runs(twin: Twin) -> None:
     twin.up(on_progress=lines.append)
     assert pids(twin.layout) == before
     assert lines == ["the twin is running already"]
+
+
+def test_up_after_down_starts_again(twin: Twin) -> None:
+    twin.up()
+    twin.down()
+    before = pids(twin.layout)
+    assert twin.up().is_running
+    assert_all_gone(before)
+
+
+def test_a_run_that_ended_between_two_starts_is_completed(twin: Twin) -> None:
+    """As after a kill -9 of the supervisor: the record holds the first two services, both well."""
+    first = tuple(processes.start(service) for service in stand_ins(twin.layout)[:2])
+    processes.wait_until_healthy(first)
+    code = services.code_fingerprint()
+    Record(twin.layout.port_base, code, first).write(twin.layout)
+    assert not twin.is_running()
+    assert len(twin.up().processes) == 4
+    assert_all_gone({process.pid for process in first})
 
 
 def test_changed_code_is_started_anew(twin: Twin) -> None:
