@@ -8,7 +8,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,11 @@ INPUTS = (
 """Files and folders that decide what the templates and assets are."""
 IGNORED = {"__pycache__", "node_modules", ".DS_Store"}
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
+# Without change sets: they are for people to read, and cost a wait each.
+DEPLOY = (
+    *("deploy", "--all", "--require-approval", "never", "--method", "direct"),
+    *("--concurrency", "4", "--progress", "events"),
+)
 BOOTSTRAP_STACK = "CDKToolkit"
 MARK = "/mangaassist/twin/deployed"
 """Parameter in the emulator that holds the fingerprint of what is deployed: it lives and dies with the stacks."""
@@ -55,29 +61,30 @@ def deploy(layout: Layout, on_progress: Progress) -> None:
     layout.log("deploy").parent.mkdir(parents=True, exist_ok=True)
     layout.log("deploy").write_bytes(b"")
     _synthesize(layout, wanted, on_progress)
-    if not _is_bootstrapped(layout):
-        on_progress("bootstrapping the account")
-        _cdk(layout, ["bootstrap", "--app", str(layout.assembly), f"aws://{ACCOUNT}/{REGION}"])
-    on_progress("deploying the stacks")
     _unmark(parameters)
-    _cdk(
-        layout,
-        [
-            *("deploy", "--all", "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)),
-            *(
-                "--require-approval",
-                "never",
-                "--progress",
-                "events",
-                "--concurrency",
-                "4",
-                "--method",
-                "direct",
-            ),
-        ],
-        on_line=lambda line: _report(line, on_progress),
-    )
+    with _known_to_be_halfway(layout):
+        if not _is_bootstrapped(layout):
+            on_progress("bootstrapping the account")
+            _cdk(layout, ["bootstrap", "--app", str(layout.assembly), f"aws://{ACCOUNT}/{REGION}"])
+        on_progress("deploying the stacks")
+        arguments = [*DEPLOY, "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)]
+        _cdk(layout, arguments, on_line=lambda line: _report(line, on_progress))
     parameters.put_parameter(Name=MARK, Value=wanted, Type="String", Overwrite=True)
+
+
+@contextmanager
+def _known_to_be_halfway(layout: Layout) -> Iterator[None]:
+    """Leave a note if this is cut off: a stack in progress stays so when the emulator stops, and nothing mends it.
+
+    A deployment that fails by itself was rolled back and needs no note.
+    """
+    layout.halfway.touch()
+    try:
+        yield
+    except TwinError:
+        layout.halfway.unlink(missing_ok=True)
+        raise
+    layout.halfway.unlink(missing_ok=True)
 
 
 def fingerprint(root: Path = ROOT, inputs: Iterable[str] = INPUTS) -> str:

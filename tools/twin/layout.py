@@ -69,6 +69,11 @@ class Layout:
         return self.home / "cdk.out"
 
     @property
+    def halfway(self) -> Path:
+        """Exists while a deployment is under way, and after one that was cut off."""
+        return self.home / "halfway"
+
+    @property
     def outputs(self) -> Path:
         """Stack outputs as the CDK writes them."""
         return self.home / "outputs.json"

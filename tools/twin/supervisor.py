@@ -126,8 +126,9 @@ class Twin:
             on_progress("the twin is running already")
             return
         self._stop(on_progress=on_progress)
-        if fresh or (record is not None and record.port_base != self.layout.port_base):
-            self._forget(on_progress)
+        if reason := self._reason_to_forget(record, fresh=fresh):
+            on_progress(f"starting with empty state{reason}")
+            self._forget()
         refuse_taken(self.layout.ports)
         wanted = self._make_services(self.layout)
         on_progress(f"starting {', '.join(service.name for service in wanted)}")
@@ -160,11 +161,20 @@ class Twin:
         if record:
             Record(record.port_base, record.code, ()).write(self.layout)
 
-    def _forget(self, on_progress: Progress) -> None:
-        on_progress("starting with empty state")
+    def _reason_to_forget(self, record: Record | None, *, fresh: bool) -> str:
+        if fresh:
+            return ", as asked"
+        if self.layout.halfway.exists():
+            return ": the last deployment was cut off"
+        if record is not None and record.port_base != self.layout.port_base:
+            return ": what is deployed knows the ports of the last run"
+        return ""
+
+    def _forget(self) -> None:
         for service in ("emulator", "search"):
             shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
         self.layout.outputs.unlink(missing_ok=True)
+        self.layout.halfway.unlink(missing_ok=True)
 
     def _settle(self) -> None:
         """Have the emulator write its state and let go of the workers that only deploying and loading needed.

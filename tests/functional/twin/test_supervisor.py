@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.functional.twin.emulators import free_port, until
-from tools.twin import processes, services
+from tools.twin import deployment, processes, services
 from tools.twin.errors import TwinError
 from tools.twin.interpreters import check_python, emulator_python, lambda_python
 from tools.twin.layout import Layout
@@ -161,6 +161,31 @@ def test_fresh_forgets_the_state(twin: Twin) -> None:
     assert old.exists()
     twin.up(fresh=True)
     assert not old.exists()
+
+
+def test_a_deployment_that_was_cut_off_is_forgotten(layout: Layout) -> None:
+    def cut_off(layout: Layout, on_progress: Progress) -> None:
+        with deployment._known_to_be_halfway(layout):
+            raise KeyboardInterrupt
+
+    def fail(layout: Layout, on_progress: Progress) -> None:
+        with deployment._known_to_be_halfway(layout):
+            raise TwinError("rolled back")
+
+    for deploy, outcome, first_line in (
+        (cut_off, KeyboardInterrupt, "starting emulator, models, search, edge"),
+        (fail, TwinError, "starting with empty state: the last deployment was cut off"),
+        (nothing, None, "starting emulator, models, search, edge"),
+    ):
+        lines: list[str] = []
+        twin = Twin(layout, make_services=stand_ins, deploy_stacks=deploy, load_data=nothing)
+        if outcome is None:
+            twin.up(on_progress=lines.append)
+        else:
+            with pytest.raises(outcome):
+                twin.up(on_progress=lines.append)
+        assert lines[0] == first_line
+    twin.down()
 
 
 def test_other_ports_mean_fresh_state(twin: Twin) -> None:
