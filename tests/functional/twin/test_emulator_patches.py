@@ -505,9 +505,8 @@ def test_idle_workers_can_be_ended(patched: Emulator) -> None:
     process = psutil.Process(patched.running.pid)
     name = patched.deploy("idle", {"F": function(REPORT)}, Name={"Ref": "F"})["Name"]
     invoke(patched, name, {})
-    workers = process.children()
-    assert workers
-    assert httpx.delete(f"{patched.url}/_twin/workers").json() == {"ended": len(workers)}
+    assert process.children()
+    assert httpx.delete(f"{patched.url}/_twin/workers").json()["ended"] > 0
     assert process.children() == []
     assert invoke(patched, name, {})["emulator_packages"] is False
 
