@@ -16,6 +16,7 @@ from tools.twin.models.settings import Settings, SettingsError, read_settings
 from tools.twin.models.train import TrainingError, ensure
 from tools.twin.models.upstream import Upstream
 
+BACKLOG = 128
 GRACE_SECONDS = 2
 """For answers still on their way when the server is told to stop."""
 
@@ -63,6 +64,7 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise OSError(

@@ -9,6 +9,7 @@ import csv
 import json
 import random
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +21,11 @@ from tools.catalogue import feed
 
 DATA = Path(__file__).parent / "data"
 OWN = "mangaassist"
-"""Source of the utterances written for this store."""
+"""Source of the utterances written for this store, sentence by sentence."""
+COMBINED = "mangaassist-patterns"
+"""Source of those that patterns combine."""
+PATTERN_SAMPLE = 50
+PATTERN_SEED = 11
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -76,6 +81,21 @@ def utterances() -> tuple[Utterance, ...]:
             Utterance(cells["text"], cells["label"], cells["source"], cells["lang"])
             for cells in csv.DictReader(file)
         )
+
+
+@cache
+def patterns() -> tuple[Utterance, ...]:
+    """A sample of the utterances that ``data/patterns.toml`` combines, the same every time."""
+    document = tomllib.loads((DATA / "patterns.toml").read_text("utf-8"))
+    draw = random.Random(PATTERN_SEED)  # noqa: S311 - a choice of examples, not a secret
+    found: list[Utterance] = []
+    for pattern in document["pattern"]:
+        combined = [
+            (first + pattern["glue"] + then).strip() for first in pattern["first"] for then in pattern["then"]
+        ]
+        chosen = draw.sample(combined, min(PATTERN_SAMPLE, len(combined)))
+        found += [Utterance(text, pattern["label"], COMBINED, pattern["language"]) for text in chosen]
+    return tuple(found)
 
 
 class SlotFiller:

@@ -13,13 +13,14 @@ from zlib import crc32
 
 MAXIMUM_CHUNK_TOKENS = 5
 
+# An accent or variation selector is never parted from its character.
+_MARKS = "[\u0300-\u036f\u200d\ufe00-\ufe0f\u3099\u309a]*"
 _PIECE = re.compile(
-    r"\s?[A-Za-z]{1,7}(?![A-Za-z])"  # a word, with the blank before it
-    r"|\s?[A-Za-z]{1,5}"
+    rf"\s?[A-Za-z]{{1,7}}(?![A-Za-z]){_MARKS}"  # a word, with the blank before it
+    rf"|\s?[A-Za-z]{{1,5}}{_MARKS}"
     r"|\s?\d{1,3}"
-    r"|[\u3040-\u30ff]{1,2}"
-    # An accent or variation selector is never parted from its character.
-    r"|\s?\S[\u0300-\u036f\u200d\ufe00-\ufe0f\u3099\u309a]*"
+    rf"|[\u3040-\u30ff]{{1,2}}{_MARKS}"
+    rf"|\s?\S{_MARKS}"
     r"|\s+"
 )
 

@@ -46,13 +46,14 @@ INPUTS = (
     "tools/twin/models/reranker.py",
     "tools/twin/models/corpus.py",
     "tools/twin/models/evaluation.py",
-    "tools/twin/models/data/utterances.csv",
+    "tools/twin/models/data",
     "tools/catalogue",
     "layers/core/python/mangaassist/catalogue/documents.py",
     "layers/core/python/mangaassist/catalogue/terms.py",
     "layers/core/python/mangaassist/catalogue/data",
 )
 """What the models depend on, files or folders."""
+INPUT_SUFFIXES = (".py", ".csv", ".toml", ".json")
 SEED = 20261120
 REPORT = "report.json"
 
@@ -64,7 +65,7 @@ FILLINGS = 4
 """Copies of an utterance with slots, each filled otherwise."""
 OWN_WEIGHT = 2.0
 """Of an utterance written for this store, against one borrowed from another field."""
-INVERSE_REGULARIZATION = 20.0
+INVERSE_REGULARIZATION = 60.0
 FOLDS = 5
 CANDIDATES = 10
 """What search hands to the reranker (RET-2)."""
@@ -116,11 +117,23 @@ def train(state: Path, *, is_measured: bool = True) -> dict[str, Any]:
         if is_measured:
             report |= measure(workshop)
         (workshop / REPORT).write_text(json.dumps(report, indent=2) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(workshop, folder)
+        _replace(folder, workshop)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
     return report
+
+
+def _replace(folder: Path, workshop: Path) -> None:
+    """Put the finished models into their place, and remove those of older code and data."""
+    for other in folder.parent.iterdir():
+        if (other / REPORT).is_file() and other != workshop:
+            shutil.rmtree(other, ignore_errors=True)
+    try:
+        os.replace(workshop, folder)
+    except OSError:
+        # Another process has just finished the same training; its result is as good.
+        if not (folder / REPORT).is_file():
+            raise
 
 
 def measure(folder: Path) -> dict[str, Any]:
@@ -227,6 +240,7 @@ class _Lines:
     numbers: NDArray[np.int64]
     is_first: NDArray[np.bool_]
     is_own: NDArray[np.bool_]
+    is_combined: NDArray[np.bool_]
     languages: NDArray[np.str_]
 
     @property
@@ -240,15 +254,16 @@ def _lines() -> _Lines:
     filler = corpus.SlotFiller(SEED)
     lines = [
         (utterance, number, copy)
-        for number, utterance in enumerate(corpus.utterances())
-        for copy in range(FILLINGS if utterance.has_slots else 1)
+        for number, utterance in enumerate((*corpus.utterances(), *corpus.patterns()))
+        for copy in range(FILLINGS if utterance.has_slots and utterance.source != corpus.COMBINED else 1)
     ]
     return _Lines(
-        counts=_table([filler.fill(utterance.text) for utterance, *_ in lines]),
+        counts=_table([filler.fill(utterance.text) for utterance, *_ in lines], _titles()),
         labels=np.array([utterance.label for utterance, *_ in lines]),
         numbers=np.array([number for _, number, _ in lines]),
         is_first=np.array([copy == 0 for *_, copy in lines]),
         is_own=np.array([utterance.source == corpus.OWN for utterance, *_ in lines]),
+        is_combined=np.array([utterance.source == corpus.COMBINED for utterance, *_ in lines]),
         languages=np.array([utterance.language for utterance, *_ in lines]),
     )
 
@@ -262,6 +277,7 @@ def _train_intents(folder: Path) -> None:
         idf=rarity.astype(np.float32),
         weights=np.ascontiguousarray(model.coef_.T, np.float32),
         bias=model.intercept_.astype(np.float32),
+        titles=np.array(sorted(_titles()), np.int64),
     )
 
 
@@ -277,7 +293,8 @@ def _measure_intents() -> dict[str, Any]:
         rarity, model = _fit_intents(lines.counts[known], lines.labels[known], lines.weights[known])
         shares = model.predict_proba(_scaled(lines.counts[unseen], rarity))
         guessed[unseen], sure[unseen] = model.classes_[shares.argmax(axis=1)], shares.max(axis=1)
-    right, judged = guessed == lines.labels, lines.is_first
+    # Patterns judge nothing: one combination is too much like the next.
+    right, judged = guessed == lines.labels, lines.is_first & ~lines.is_combined
     own = judged & lines.is_own
     return {
         "utterances": int(judged.sum()),
@@ -300,12 +317,20 @@ def _fit_intents(counts: Any, labels: Any, weights: Any) -> tuple[NDArray[np.flo
     return rarity, model.fit(_scaled(counts, rarity), labels, sample_weight=weights)
 
 
-def _table(lines: Sequence[str]) -> Any:
+def _titles() -> frozenset[int]:
+    """Titles and names of the catalogue, except those that are ordinary words of utterances."""
+    from tools.twin.models import corpus
+
+    ordinary = set().union(*(names(utterance.without_slots) for utterance in corpus.utterances()))
+    return frozenset(set().union(*map(names, corpus.texts())) - ordinary)
+
+
+def _table(lines: Sequence[str], titles: frozenset[int]) -> Any:
     from scipy import sparse
 
     rows, columns, values = [], [], []
     for row, text in enumerate(lines):
-        buckets, counts = bucketed(text)
+        buckets, counts = bucketed(text, titles)
         rows += [row] * len(buckets)
         columns += buckets.tolist()
         values += counts.tolist()
@@ -372,7 +397,7 @@ def _files(paths: Iterable[Path]) -> Iterable[Path]:
     for path in paths:
         if path.is_dir():
             yield from sorted(
-                file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts
+                file for file in path.rglob("*") if file.is_file() and file.suffix in INPUT_SUFFIXES
             )
         else:
             yield path
