@@ -269,7 +269,7 @@ async def test_a_language_is_taken_from_the_question_or_the_hint(world: World) -
     await world.say("伊藤潤二みたいなホラー漫画のおすすめは？")
     assert world.final["metadata"]["language"] == "ja"
     world.model.scripts.append(["うずまき [1]"])
-    await world.say(QUESTION, message_id="m2", context_hints={"locale": "ja"})
+    await world.say("NARUTO", message_id="m2", context_hints={"locale": "ja"})
     assert world.final["metadata"]["language"] == "ja"
 
 
