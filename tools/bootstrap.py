@@ -78,7 +78,7 @@ def expose_programs() -> None:
     if node_home is not None and not node.exists():
         node.symlink_to(node_home / "bin" / "node")
     mangactl = BIN / "mangactl"
-    script = f'#!/bin/sh\nPYTHONPATH="{ROOT}:{ROOT}/layers/core/python" exec "{BIN}/python" -m tools.mangactl "$@"\n'
+    script = f'#!/bin/sh\nPYTHONPATH="{ROOT}:{ROOT}/layers/core/python" exec "{BIN}/python" -P -m tools.mangactl "$@"\n'
     if not mangactl.exists() or mangactl.read_text() != script:
         mangactl.write_text(script)
         mangactl.chmod(0o755)

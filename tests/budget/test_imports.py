@@ -29,6 +29,7 @@ ALLOWED_AT_IMPORT: dict[str, set[str]] = {
     "authorizer": {"jwt"},
     "connect": set(),
     "disconnect": set(),
+    "guardrail": {"pydantic", "asyncio", "aws_xray_sdk", "botocore"},
     "guest_token": {"jwt"},
     "message": {"pydantic", "asyncio", "aws_xray_sdk", "botocore", "boto3"},
 }

@@ -137,8 +137,12 @@ def _arguments(request: ModelRequest) -> dict[str, Any]:
         ],
         "inferenceConfig": {"maxTokens": request.max_tokens},
     }
-    if request.parameters:
-        arguments["additionalModelRequestFields"] = dict(request.parameters)
+    extra = dict(request.parameters)
+    if (effort := extra.pop("effort", None)) is not None:
+        # A field of Converse itself, not of the model.
+        arguments["outputConfig"] = {"effort": effort}
+    if extra:
+        arguments["additionalModelRequestFields"] = extra
     return arguments
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 
 @cache
@@ -31,5 +31,6 @@ def client(
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=16,
     )
-    made: Any = boto3.client  # the stubs know every service by name; here it is a parameter
-    return made(service, endpoint_url=endpoint_url, config=config)
+    # The stubs know every service by its name; here the name is a parameter.
+    make = cast(Any, boto3).client
+    return make(service, endpoint_url=endpoint_url, config=config)

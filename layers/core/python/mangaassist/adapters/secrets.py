@@ -8,6 +8,6 @@ MAX_AGE_SECONDS = 300
 
 def secret(arn: str) -> str:
     """The current value of the secret ``arn``."""
-    from aws_lambda_powertools.utilities.parameters import get_secret
+    from aws_lambda_powertools.utilities.parameters import get_secret  # pyright: ignore[reportUnknownVariableType]
 
-    return get_secret(arn, max_age=MAX_AGE_SECONDS)  # pyright: ignore[reportUnknownVariableType]
+    return get_secret(arn, max_age=MAX_AGE_SECONDS)

@@ -256,8 +256,8 @@ class TurnStory:
         stopwatch: Stopwatch,
     ) -> tuple[Judgement, Literal["full", "unavailable"]]:
         """The full pipeline's verdict; without it the inline guard's text stands and the metadata says so."""
-        offers = [chunk.facts.get("offer") for chunk in chunks]
-        asins = [str(offer["asin"]) for offer in offers if isinstance(offer, dict) and "asin" in offer]
+        offered = (cards.card(chunk) for chunk in chunks)
+        asins = [card.asin for card in offered if card is not None]
         try:
             with stopwatch.stage("judgement"):
                 async with asyncio.timeout(stopwatch.remaining_ms("judgement") / 1000):
