@@ -35,6 +35,11 @@ def _kind(nodeid: str) -> str:
     return parts[1] if len(parts) > 2 else "other"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright keeps an event loop running in this thread from its first test on; no async test may follow it.
+    items.sort(key=lambda item: _kind(item.nodeid) == "browser")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     outcome = yield
