@@ -46,6 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     verdict = judge(
         request.text, request.language, request.allowed_asins, wiring.directory(), observe=_observe
     )
+    logger().info("answer judged", stages=dict(verdict.stages), interventions=len(verdict.interventions))
     return {
         "text": verdict.text,
         "interventions": [asdict(each) for each in verdict.interventions],

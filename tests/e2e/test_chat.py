@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import websockets
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mangaassist.protocol import (
     CorrectionFrame,
@@ -111,7 +111,6 @@ async def test_a_client_that_leaves_stops_the_model(twin: Twin, aws: Callable[[s
     models.delete("/_twin/streams").raise_for_status()
     try:
         client = await connect(twin)
-        connection_rows = _connections(twin, aws)
         received = 0
         async for frame in client.ask(ENGLISH):
             received += isinstance(frame, DeltaFrame)
@@ -123,17 +122,18 @@ async def test_a_client_that_leaves_stops_the_model(twin: Twin, aws: Callable[[s
         assert stream["state"] == "client_gone"
         # The chunk whose delivery found the client gone, and the one the model may have had on its way.
         assert stream["chunks_sent"] <= sent_when_leaving + 2
-        await until(lambda: len(_connections(twin, aws)) == len(connection_rows) - 1, "the row to go")
+        assert client.session_id is not None
+        await until(lambda: not _connections(twin, aws, client.session_id), "the connection's row to go")
     finally:
         models.delete("/_twin/pace").raise_for_status()
         models.close()
 
 
-def _connections(twin: Twin, aws: Callable[[str], Any]) -> list[Any]:
+def _connections(twin: Twin, aws: Callable[[str], Any], session_id: str) -> list[Any]:
     scan = aws("dynamodb").scan(
         TableName=twin.outputs()["Sessions"]["SessionsTableName"],
-        FilterExpression="sk = :sk",
-        ExpressionAttributeValues={":sk": {"S": "CONNECTION"}},
+        FilterExpression="sk = :sk AND session_id = :session",
+        ExpressionAttributeValues={":sk": {"S": "CONNECTION"}, ":session": {"S": session_id}},
     )
     return scan["Items"]
 
@@ -156,7 +156,6 @@ def _ended(models: httpx.Client) -> dict[str, Any] | None:
         ("", "malformed"),
         ("hello", "malformed"),
         ("[]", "malformed"),
-        (b"\xff\xfe\x00\x01", "malformed"),
         ('{"action":"fly"}', "unknown_action"),
         ('{"action":"message","message_id":"m"}', "malformed"),
         ('{"action":"message","message_id":"m","text":' + '"' + "x" * 5_000 + '"}', "malformed"),
@@ -173,6 +172,21 @@ async def test_a_malformed_frame_leaves_the_connection_open(
         assert "Traceback" not in refused.message
         await client.socket.send('{"action":"ping"}')
         pong = frame_adapter.validate_json(await asyncio.wait_for(client.socket.recv(), 20))
+        assert isinstance(pong, PongFrame)
+
+
+@pytest.mark.req("STR-12")
+async def test_a_binary_frame_closes_its_own_connection_only(twin: Twin) -> None:
+    # API Gateway takes text frames alone and closes with 1003; the function never sees the frame.
+    async with await connect(twin) as other:
+        client = await connect(twin)
+        await client.socket.send(b"\xff\xfe\x00\x01")
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(client.socket.recv(), 20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1003
+        await other.socket.send('{"action":"ping"}')
+        pong = frame_adapter.validate_json(await asyncio.wait_for(other.socket.recv(), 20))
         assert isinstance(pong, PongFrame)
 
 
