@@ -104,7 +104,7 @@ class ChatStack(EnvironmentStack):
             settings=self.settings,
             folder="guest_token",
             description="Hands a shopper without an account a short-lived token",
-            timeout_seconds=5,
+            timeout_seconds=10,
             variables={
                 "GUEST_TOKEN_SECRET": self._secret_arn,
                 "GUEST_TOKEN_TTL_SECONDS": str(self.settings.guest_token_ttl_seconds),
@@ -120,7 +120,7 @@ class ChatStack(EnvironmentStack):
             settings=self.settings,
             folder="authorizer",
             description="Admits a connection with a valid token",
-            timeout_seconds=5,
+            timeout_seconds=10,
             variables={"GUEST_TOKEN_SECRET": self._secret_arn},
         )
         self._allow_secret(function)
@@ -133,7 +133,7 @@ class ChatStack(EnvironmentStack):
             settings=self.settings,
             folder="connect",
             description="Records a connection and its session",
-            timeout_seconds=5,
+            timeout_seconds=10,
             variables={
                 "SESSIONS_TABLE": sessions.table.table_name,
                 "SESSION_TTL_SECONDS": str(self.settings.session_ttl_seconds),
@@ -149,7 +149,7 @@ class ChatStack(EnvironmentStack):
             settings=self.settings,
             folder="disconnect",
             description="Forgets a connection",
-            timeout_seconds=5,
+            timeout_seconds=10,
             variables={"SESSIONS_TABLE": sessions.table.table_name},
         )
         sessions.grant(function, "dynamodb:GetItem", "dynamodb:DeleteItem")
