@@ -73,7 +73,7 @@ def test_a_broken_document_changes_nothing(twin: Twin, tmp_path: Path) -> None:
 
 @pytest.mark.req("GEN-2")
 def test_the_service_itself_refuses_a_broken_document(twin: Twin, aws: Callable[[str], Any]) -> None:
-    outputs = twin.stdouts()["ModelPolicy"]
+    outputs = twin.outputs()["ModelPolicy"]
     appconfig = aws("appconfig")
     with pytest.raises(appconfig.exceptions.BadRequestException):
         appconfig.create_hosted_configuration_version(
