@@ -48,8 +48,9 @@ class Environment:
         from botocore.config import Config
 
         config = Config(connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS)
-        create: Any = boto3.client
-        return create(service, region_name=self.settings.region, config=config)
+        # A session of its own: boto3's shared one keeps the credentials somebody else in the process found.
+        create: Any = boto3.Session(region_name=self.settings.region).client
+        return create(service, config=config)
 
     def outputs(self, concern: str) -> dict[str, str]:
         """Outputs of the stack ``concern``.

@@ -126,6 +126,7 @@ def stop(running: Sequence[Running], *, deadline_seconds: float = STOP_DEADLINE_
     _end([process for service in reversed(running) if (process := service.process())], deadline_seconds)
     _end(_alive(families), LEFTOVER_SECONDS)
     _end(_alive(families), LEFTOVER_SECONDS, signal.SIGKILL)
+    _started[:] = [process for process in _started if process.poll() is None]
     alive = _alive(families)
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
