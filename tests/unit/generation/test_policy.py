@@ -70,6 +70,16 @@ def test_a_model_gets_only_the_parameters_it_takes(document: Document) -> None:
     assert economy.parameters == {"effort": "low", "thinking": {"type": "disabled"}}
 
 
+def test_a_flip_to_models_that_take_no_parameters_keeps_them_for_the_way_back(document: Document) -> None:
+    document["tasks"]["answer_synthesis"] |= {
+        "tier": "strong_fallback",
+        "fallback": ["economy_fallback"],
+        "parameters": {"effort": "low"},
+    }
+    chain = parse_policy(json.dumps(document)).chain("answer_synthesis")
+    assert [choice.parameters for choice in chain] == [{}, {}]
+
+
 # --- by meaning -----------------------------------------------------------------------------------
 
 
@@ -147,7 +157,7 @@ def _another_schema_version(document: Document) -> None:
             _strong_behind_an_economy_name,
             "tasks.summarization binds a cheap task to the strong tier 'economy'",
         ),
-        (_parameter_nobody_takes, "tasks.judge.parameters.temprature is taken by no model"),
+        (_parameter_nobody_takes, "tasks.judge.parameters.temprature is taken by no known model"),
         (_wrong_dimensions, "embedding.dimensions is 768: the model gives 256, 512, 1024"),
         (_language_model_as_embedding, "embedding names 'global.anthropic.claude-haiku-5-5'"),
         (_unknown_field, "tasks.judge.temperature is not known"),

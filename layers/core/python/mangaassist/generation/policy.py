@@ -200,9 +200,10 @@ def _binding_problems(policy: ModelPolicy, task: Task, binding: TaskBinding) -> 
         problems.append(
             f"tasks.{task} binds a cheap task to the strong tier {binding.tier!r}: use an economy tier or add a waiver"
         )
-    taken = {name for model in models.values() if model for name in model.parameters}
+    # Not only by the chain: a flip to models that take fewer parameters must not fail over one they would not be sent.
+    taken = {name for model in model_catalogue().models for name in model.parameters}
     for name in sorted(binding.parameters.keys() - taken):
-        problems.append(f"tasks.{task}.parameters.{name} is taken by no model of the chain: remove it")
+        problems.append(f"tasks.{task}.parameters.{name} is taken by no known model: remove it")
     return problems
 
 
