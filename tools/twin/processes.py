@@ -21,7 +21,8 @@ import psutil
 
 from tools.twin.errors import TwinError
 
-HEALTH_DEADLINE_SECONDS = 60
+HEALTH_DEADLINE_SECONDS = 180
+"""The model runtime trains its small models on its first start: 13 s of one free core, minutes on a busy machine."""
 STOP_DEADLINE_SECONDS = 20
 LEFTOVER_SECONDS = 3
 SAME_START_SECONDS = 0.5
