@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import Any
 
@@ -10,6 +11,8 @@ from mangaassist import wiring
 from mangaassist.errors import DependencyError, UnknownProtocolVersion
 from mangaassist.observability import count, logger
 from mangaassist.versions import SUBPROTOCOL, SUPPORTED_VERSIONS, negotiate_version
+
+SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             subject=request["authorizer"]["subject"],
             protocol_version=version,
             new_session_id=secrets.token_urlsafe(16),
-            resume_session_id=query.get("session_id"),
+            resume_session_id=_resumable(query.get("session_id")),
         )
     except UnknownProtocolVersion as error:
         count("ConnectionRefused", reason="unsupported_version")
@@ -43,6 +46,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     # A client that offered subprotocols must be told which one was taken, or browsers drop the connection.
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": SUBPROTOCOL}}
+
+
+def _resumable(session_id: str | None) -> str | None:
+    """The id, if we could have made it; any other is as good as unknown, and the store would choke on a long one."""
+    return session_id if session_id and SESSION_ID.fullmatch(session_id) else None
 
 
 def _refuse(status: int, message: str) -> dict[str, Any]:

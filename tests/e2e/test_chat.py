@@ -249,13 +249,20 @@ async def test_a_session_goes_on_after_a_reconnect(twin: Twin) -> None:
 
 @pytest.mark.req("GEN-4")
 async def test_a_throttled_model_is_replaced_by_the_next_of_its_chain(twin: Twin) -> None:
-    twin.set_fault("bedrock-runtime", {"kind": "throttle", "share": 1.0})
+    twin.set_fault("bedrock-runtime", {"kind": "throttle", "share": 1.0, "match": "sonnet"})
+    async with await connect(twin) as client:
+        _, shown, final = await answer(client, ENGLISH)
+    assert final.metadata.model_tier == "economy"
+    assert shown
+
+
+async def test_without_any_model_the_client_is_told_to_try_again(twin: Twin) -> None:
+    twin.set_fault("bedrock-runtime", {"kind": "throttle", "share": 1.0, "match": "converse"})
     async with await connect(twin) as client:
         frames = [frame async for frame in client.ask(ENGLISH)]
-    assert isinstance(frames[-1], ErrorFrame)
-    assert (frames[-1].code, frames[-1].retryable) == ("model_unavailable", True)
-    twin.clear_faults()
-    async with await connect(twin) as client:
+        assert isinstance(frames[-1], ErrorFrame)
+        assert (frames[-1].code, frames[-1].retryable) == ("model_unavailable", True)
+        twin.clear_faults()
         await answer(client, ENGLISH)
 
 

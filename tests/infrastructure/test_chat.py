@@ -66,7 +66,6 @@ def test_a_connection_needs_a_token_in_the_subprotocol_header(local: Synthesized
     assert connect["AuthorizerId"] == {"Ref": authorizer_id}
 
 
-@pytest.mark.req("STR-9")
 def test_stages_are_throttled_and_leave_one_line_per_request(application: Synthesized) -> None:
     stages = {
         stage["Properties"]["StageName"]: stage["Properties"]
@@ -127,7 +126,6 @@ def test_message_posts_to_connections_of_its_own_stage(local: Synthesized) -> No
     assert endpoint == f"https://${{{api}}}.execute-api.us-east-1.${{AWS::URLSuffix}}/live"
 
 
-@pytest.mark.req("OPS-3")
 def test_failing_turns_raise_an_alarm(local: Synthesized) -> None:
     alarm = local.only("AWS::CloudWatch::Alarm", "Chat")["Properties"]
     assert alarm["MetricName"] == "Errors"

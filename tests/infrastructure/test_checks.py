@@ -77,7 +77,6 @@ def test_functions_behind_alias() -> None:
     assert _findings(rule, _template(Function=_function(), Alias=other))
 
 
-@pytest.mark.req("SEC-7")
 def test_function_logs_expire() -> None:
     rule = function_logs_expire.RULE
     function = _function(LoggingConfig={"LogGroup": {"Ref": "Logs"}})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.infrastructure.synthesized import Synthesized
 
 
@@ -23,7 +21,6 @@ def test_an_upload_under_feed_starts_the_live_function(local: Synthesized) -> No
     assert target["RetryPolicy"]["MaximumRetryAttempts"] == 8
 
 
-@pytest.mark.req("OPS-3")
 def test_events_that_fail_end_in_a_watched_queue(local: Synthesized) -> None:
     (queue_id,) = local.resources("AWS::SQS::Queue", "Ingest")
     arn = {"Fn::GetAtt": [queue_id, "Arn"]}

@@ -15,7 +15,6 @@ def faulty(start_service: Any) -> Any:
     return service
 
 
-@pytest.mark.req("RES-5")
 @pytest.mark.parametrize(
     ("fault", "status", "kind"),
     [
@@ -35,7 +34,6 @@ def test_failures_have_opensearchs_shape(faulty: Any, fault: dict[str, Any], sta
     assert faulty.client().count(index="books")["count"] == 0
 
 
-@pytest.mark.req("RES-5")
 @pytest.mark.parametrize("kind", ["truncate", "garbage"])
 def test_answers_that_mean_nothing_are_errors_to_the_client(faulty: Any, kind: str) -> None:
     faulty.control("PUT", "faults/search", kind=kind).raise_for_status()

@@ -186,7 +186,7 @@ def test_queries_match_what_brute_force_matches(filled: Index, query: dict[str, 
     assert searching.count([filled], {"query": query})["count"] == len(expected)
 
 
-@pytest.mark.req("RET-2", "RET-10")
+@pytest.mark.req("RET-2")
 @settings(max_examples=200, deadline=None)
 @given(vector=vectors, k=st.integers(1, 100), query=queries)
 def test_filtered_knn_is_exact(filled: Index, vector: list[float], k: int, query: dict[str, Any]) -> None:

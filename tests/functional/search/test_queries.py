@@ -130,7 +130,7 @@ def test_what_a_query_matches(find: Callable[..., Any], query: dict[str, Any], e
     assert answer["hits"]["total"] == {"value": len(expected), "relation": "eq"}
 
 
-@pytest.mark.req("RET-2", "RET-10")
+@pytest.mark.req("RET-2")
 def test_knn_filters_before_it_scores(find: Callable[..., Any]) -> None:
     """The nearest document is out of the caller's groups: k of the others come back, not k minus one."""
     allowed = {

@@ -52,6 +52,40 @@ def run_in_emulator_venv(code: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+# --- WebSocket routes ---------------------------------------------------------------------------------
+
+FLOOD = """
+import threading
+from ministack.core import lambda_runtime
+from tools.twin.emulator.patches import websocket_load
+
+together = threading.Barrier(websocket_load.AT_ONCE)
+lock, running, most, done = threading.Lock(), 0, 0, 0
+
+class Worker:
+    def invoke(self, event, request_id):
+        global running, most, done
+        with lock:
+            running += 1
+            most = max(most, running)
+        together.wait(60)
+        with lock:
+            running -= 1
+            done += 1
+
+lambda_runtime.get_or_create_worker = Worker
+websocket_load.apply()
+calls = [threading.Thread(target=Worker().invoke, args=({}, "")) for _ in range(3 * websocket_load.AT_ONCE)]
+for call in calls: call.start()
+for call in calls: call.join()
+print(most, done)
+"""
+
+
+def test_websocket_load_bounds_what_runs_at_once_and_loses_nothing() -> None:
+    assert run_in_emulator_venv(FLOOD).split() == ["16", "48"]
+
+
 # --- CloudFormation -----------------------------------------------------------------------------------
 
 

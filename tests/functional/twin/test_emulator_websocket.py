@@ -227,6 +227,18 @@ async def test_text_that_is_not_utf8_closes_the_connection_and_only_it(patched_a
         assert (await tell(patched_api, whole, action="message", name="whole"))["route"] == "message"
 
 
+async def test_websocket_load_survives_a_frame_that_nests_too_deep(
+    stock_api: Deployed, patched_api: Deployed
+) -> None:
+    deep = "[" * 20_000
+    async with stock_api.open() as socket:
+        await socket.send(deep)
+        await asyncio.wait_for(socket.wait_closed(), 30)
+    async with patched_api.open() as socket:
+        await socket.send(deep)
+        assert (await tell(patched_api, socket, action="message", name="after"))["route"] == "message"
+
+
 async def test_posting_to_a_connection_and_after_it_is_gone(patched_api: Deployed) -> None:
     async with patched_api.open() as socket:
         connection = Path(patched_api.emulator.scratch, "connected").read_text()

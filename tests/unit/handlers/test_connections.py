@@ -85,6 +85,12 @@ def test_a_session_to_resume_is_asked_for_and_not_taken(sessions: Sessions, cont
     assert opened["new_session_id"] != "s-old"
 
 
+@pytest.mark.parametrize("session_id", ["", "x" * 2_100, "SESSION#1", "日本", "a b"])
+def test_an_id_we_never_made_starts_a_new_session(sessions: Sessions, context: Any, session_id: str) -> None:
+    assert connect.handler(handshake(session_id=session_id), context)["statusCode"] == 200
+    assert sessions.opened[0]["resume_session_id"] is None
+
+
 @pytest.mark.parametrize("version", ["0", "99", "two", "１"])
 def test_a_version_we_do_not_speak_is_refused_with_those_we_do(
     sessions: Sessions, context: Any, emitted: Emitted, version: str

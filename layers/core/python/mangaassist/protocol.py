@@ -292,5 +292,10 @@ def _explain(error: ValidationError) -> str:
     """One sentence that names the wrong field and never repeats what the client sent."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     # The discriminator's value heads every location; the client knows it as the action it sent.
-    where = ".".join(str(part) for part in first["loc"][1:]) or "frame"
+    location = first["loc"][1:]
+    if first["type"] == "extra_forbidden":
+        # The last part is a name that the client made up, and this sentence goes to the log as well.
+        where = ".".join(str(part) for part in location[:-1]) or "the frame"
+        return f"Unknown field in {where}: send only those of the protocol."
+    where = ".".join(str(part) for part in location) or "frame"
     return f"Field {where!r}: {first['msg']}."

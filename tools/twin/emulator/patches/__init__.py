@@ -17,6 +17,7 @@ NAMES = (
     "vpc_cidr_block",
     "user_pool_provider_url",
     "websocket_functions",
+    "websocket_load",
     "websocket_frames",
     "websocket_handshake",
     "websocket_limits",

@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | connection | ``CONNECTION#<id>`` | ``CONNECTION`` |
 | session | ``SESSION#<id>`` | ``SESSION`` |
-| claim on a message | ``SESSION#<id>`` | ``MESSAGE#<message_id>`` |
+| claim on a message | ``SESSION#<id>`` | ``MESSAGE#<digest of message_id>`` |
 | turn | ``SESSION#<id>`` | ``TURN#<response_id>`` |
 
 Response ids sort by time, so the turns of a session come back in order. Every item carries ``expires_at`` (epoch
@@ -14,6 +14,7 @@ seconds, the table's TTL attribute); TTL deletion lags by days, so every read dr
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -163,7 +164,7 @@ class DynamoDBSessions:
     async def release_message(self, session_id: str, message_id: str) -> None:
         """Give up the claim, so that a retry of the message is answered anew."""
         await asyncio.to_thread(
-            self._call, "delete_item", Key=_key(f"SESSION#{session_id}", f"MESSAGE#{message_id}")
+            self._call, "delete_item", Key=_key(f"SESSION#{session_id}", _claim_key(message_id))
         )
 
     async def save_turn(self, turn: Turn) -> None:
@@ -175,7 +176,7 @@ class DynamoDBSessions:
             {
                 "session_id": turn.session_id,
                 "response_id": turn.response_id,
-                "message_id": turn.message_id,
+                "message_id": _digest(turn.message_id),
                 "question": turn.question,
                 "answer": turn.answer,
                 "intent": turn.intent,
@@ -205,7 +206,7 @@ class DynamoDBSessions:
         try:
             self._put(
                 f"SESSION#{session_id}",
-                f"MESSAGE#{message_id}",
+                _claim_key(message_id),
                 claim,
                 condition="attribute_not_exists(pk)",
             )
@@ -220,7 +221,7 @@ class DynamoDBSessions:
         try:
             self._put(
                 f"SESSION#{session_id}",
-                f"MESSAGE#{message_id}",
+                _claim_key(message_id),
                 claim,
                 condition="response_id = :before AND lease_until <= :now",
                 values={":before": {"S": str(refused.get("response_id", ""))}, ":now": {"N": str(now)}},
@@ -279,6 +280,15 @@ class _ConditionFailed(Exception):
     def __init__(self, item: Item) -> None:
         self.item = item
         super().__init__("condition failed")
+
+
+def _claim_key(message_id: str) -> str:
+    return f"MESSAGE#{_digest(message_id)}"
+
+
+def _digest(message_id: str) -> str:
+    """Clients make their ids up, and some put a phone number or worse into them."""
+    return hashlib.sha256(message_id.encode()).hexdigest()[:32]
 
 
 def _key(pk: str, sk: str) -> Item:
