@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
@@ -55,9 +56,9 @@ def chunk(number: int, title: str = "Uzumaki", **facts: Any) -> Chunk:
 
 @dataclass
 class FakeModel:
-    """Plays scripts in order; an error in a script is raised at its place."""
+    """Plays scripts in order; an error in a script is raised at its place, and an event is waited for."""
 
-    scripts: deque[list[str | DependencyError]]
+    scripts: deque[list[str | DependencyError | asyncio.Event]]
     requests: list[ModelRequest] = field(default_factory=list)
     closed_early: int = 0
 
@@ -69,6 +70,9 @@ class FakeModel:
                 if isinstance(piece, DependencyError):
                     finished = True
                     raise piece
+                if isinstance(piece, asyncio.Event):
+                    await piece.wait()
+                    continue
                 yield TextChunk(piece)
             finished = True
             yield StreamEnd("end_turn", input_tokens=100, output_tokens=20, answered_by="stand-in:fake")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mangaassist.chat.service import ChatService, Observed
+from mangaassist.chat.service import CLOSING_MS, ChatService, Observed
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
 from mangaassist.errors import (
@@ -21,7 +22,7 @@ from mangaassist.errors import (
 from mangaassist.ports import IntentScore, Intervention, Judgement
 from mangaassist.protocol import frame_adapter
 from mangaassist.retrieval.retriever import Retriever
-from mangaassist.sessions.records import Connection
+from mangaassist.sessions.records import Connection, Turn
 from tests.fakes.turn import (
     FakeChannel,
     FakeClassifier,
@@ -311,6 +312,43 @@ async def test_a_deadline_ends_the_turn_with_a_sentence(world: World) -> None:
     world.deadline_ms = 0
     await world.say()
     assert world.channel.frames[-1]["code"] == "deadline_exceeded"
+
+
+@pytest.mark.parametrize("first", [[], ["Try "]], ids=["before the first word", "midway"])
+async def test_a_model_that_hangs_is_left_in_time_to_say_so(world: World, first: list[Any]) -> None:
+    world.model.scripts = deque([[*first, asyncio.Event()]])
+    world.deadline_ms = CLOSING_MS + 1_000
+    await world.say()
+    assert world.channel.frames[-1]["code"] == "deadline_exceeded"
+    assert world.model.closed_early == 1
+    assert world.types.count("error") == 1
+
+
+async def test_a_stage_without_a_bound_of_its_own_ends_with_the_turn(world: World) -> None:
+    class Silent(FakeSessions):
+        async def recent_turns(self, session_id: str, limit: int) -> list[Turn]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    world.sessions = Silent(CONNECTION)
+    world.deadline_ms = CLOSING_MS + 500
+    await world.say()
+    assert world.channel.frames[-1]["code"] == "deadline_exceeded"
+
+
+@pytest.mark.req("GEN-4")
+async def test_every_model_of_the_chain_gets_the_policys_time_to_its_first_word(world: World) -> None:
+    slow = DependencyTimeout("bedrock", "no first event in 8000 ms")
+    world.model.scripts = deque([[slow], [slow], ["Try Uzumaki [1]."]])
+    await world.say()
+    assert world.final["metadata"]["degraded"] == ["model:strong", "model:strong_fallback"]
+    assert [request.timeout_ms for request in world.model.requests] == [8_000] * 3
+
+
+async def test_no_model_is_given_more_time_than_the_turn_has(world: World) -> None:
+    world.deadline_ms = 4_000
+    await world.say()
+    assert world.model.requests[0].timeout_ms <= 4_000 - CLOSING_MS
 
 
 async def test_an_answer_survives_a_transcript_that_cannot_be_written(world: World) -> None:

@@ -86,7 +86,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One call of a language model. ``timeout_ms`` bounds the wait for each event, first token included."""
+    """One call of a language model. ``timeout_ms`` bounds the wait for the first event; the rest is the caller's."""
 
     model_id: str
     system: str

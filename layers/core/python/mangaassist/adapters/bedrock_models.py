@@ -1,7 +1,9 @@
 """Language models over Bedrock's ConverseStream.
 
 The SDK's stream blocks, so one thread reads it and hands events to the event loop; nothing is buffered on purpose,
-and leaving the iterator shuts the socket down at once, which ends the thread's read and the model's work.
+and leaving the iterator shuts the socket down at once, which ends the thread's read and the model's work. Before the
+response's headers there is no socket in our hands: such a thread is left behind and ends by the client's read
+time-out. It is a daemon of our own, because the event loop would not close before a thread of its executor ends.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mangaassist.adapters.errors import THROTTLES, translate
 from mangaassist.errors import DependencyError, DependencyThrottled, DependencyTimeout
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEPENDENCY = "bedrock"
+FAREWELL_SECONDS: Final = 0.5
+"""How long a shut-down stream's thread is waited for: Lambda freezes the process after the reply."""
 
 
 class BedrockLanguageModel:
@@ -32,31 +37,46 @@ class BedrockLanguageModel:
 
         Raises:
             DependencyThrottled: before or within the stream.
-            DependencyTimeout: no event within ``request.timeout_ms``.
+            DependencyTimeout: no first event within ``request.timeout_ms``.
             DependencyError: anything else, with the service's code.
         """
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[ModelEvent | DependencyError] = asyncio.Queue()
-        reader = _Reader(
-            self._client, request, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)
-        )
-        thread = loop.run_in_executor(None, reader.run)
+        over = asyncio.Event()
+        reader = _Reader(self._client, request, lambda event: _tell(loop, events.put_nowait, event))
+
+        def read() -> None:
+            reader.run()
+            _tell(loop, over.set)
+
+        threading.Thread(target=read, name="bedrock-stream", daemon=True).start()
         try:
+            patience: float | None = request.timeout_ms / 1000
             while True:
                 try:
-                    async with asyncio.timeout(request.timeout_ms / 1000):
+                    async with asyncio.timeout(patience):
                         event = await events.get()
                 except TimeoutError:
-                    raise DependencyTimeout(DEPENDENCY, f"no event in {request.timeout_ms} ms") from None
+                    raise DependencyTimeout(
+                        DEPENDENCY, f"no first event in {request.timeout_ms} ms"
+                    ) from None
+                patience = None
                 if isinstance(event, DependencyError):
                     raise event
                 yield event
                 if isinstance(event, StreamEnd):
                     return
         finally:
-            reader.stop()
-            # Lambda freezes the process after the reply: the thread must be over before that.
-            await asyncio.shield(thread)
+            if reader.stop():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FAREWELL_SECONDS):
+                        await over.wait()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, act: Callable[..., object], *arguments: object) -> None:
+    """Call ``act`` in the loop; once it has closed, nobody is there to care."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(act, *arguments)
 
 
 class _Reader:
@@ -72,12 +92,14 @@ class _Reader:
         self._stream: Any = None
         self._stopped = False
 
-    def stop(self) -> None:
-        """End the read in progress and close the stream; harmless when it is over."""
+    def stop(self) -> bool:
+        """End the read in progress; harmless when it is over. Tells whether there was a stream to end."""
         with self._lock:
             self._stopped = True
-            if self._stream is not None:
-                _shut_down(self._stream)
+            if self._stream is None:
+                return False
+            _shut_down(self._stream)
+            return True
 
     def run(self) -> None:
         """Open the stream and emit its events; a failure is emitted as the last one."""

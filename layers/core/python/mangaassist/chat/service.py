@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from mangaassist.chat.delivery import Delivery
-from mangaassist.chat.events import TurnCompleted, TurnFailed
+from mangaassist.chat.events import TurnCompleted, TurnEvent, TurnFailed
 from mangaassist.chat.replies import failure
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.chat.turn import Question, TurnStory
@@ -36,6 +37,10 @@ from mangaassist.versions import CURRENT_VERSION
 
 HISTORY_TURNS = 3
 """Turns of the session that enter the prompt."""
+CLOSING_MS = 1_000
+"""Kept back from the deadline, so that a turn that runs out of time can still say so."""
+GRACE_MS = 250
+"""Of that, what a stage with a bound of its own (the judge) has to close the turn better than by an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class ChatService:
         channel: FrameChannel,
     ) -> Observed:
         """Answer one client frame. Nothing a client sends makes this raise."""
-        stopwatch = Stopwatch(self.deadline_ms)
+        stopwatch = Stopwatch(self.deadline_ms - CLOSING_MS)
         response_id = new_response_id()
         version = CURRENT_VERSION
         try:
@@ -136,7 +141,7 @@ class ChatService:
                 session_id=session_id, message_id=command.message_id, resumed=connection.session_resumed
             )
             async with aclosing(self.story.tell(question, stopwatch)) as events:
-                async for event in events:
+                while (event := await self._next(events, stopwatch)) is not None:
                     if isinstance(event, TurnCompleted):
                         event = await self._complete(event, delivery, record)
                         return Observed(
@@ -163,6 +168,15 @@ class ChatService:
             await record.write("failed")
             known = error if isinstance(error, MangaAssistError) else None
             return Observed("failed", response_id, frames=len(delivery.sent), error=known)
+
+    @staticmethod
+    async def _next(events: AsyncGenerator[TurnEvent], stopwatch: Stopwatch) -> TurnEvent | None:
+        """The turn's next event; a stage that has no bound of its own ends with the turn's time."""
+        try:
+            async with asyncio.timeout((stopwatch.remaining_ms("turn") + GRACE_MS) / 1000):
+                return await anext(events, None)
+        except TimeoutError:
+            raise stopwatch.exceeded("turn") from None
 
     async def _complete(self, event: TurnCompleted, delivery: Delivery, record: _Record) -> TurnCompleted:
         """Store the turn, then send its end: a final frame lost on its way can be asked for again."""

@@ -30,8 +30,12 @@ class Stopwatch:
         """
         left = self._budget_ms - self.elapsed_ms()
         if left <= 0:
-            raise DeadlineExceeded(stage, self._budget_ms)
+            raise self.exceeded(stage)
         return left
+
+    def exceeded(self, stage: str) -> DeadlineExceeded:
+        """The error of a turn whose time ran out in ``stage``."""
+        return DeadlineExceeded(stage, self._budget_ms)
 
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
