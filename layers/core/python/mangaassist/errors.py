@@ -7,12 +7,14 @@ MangaAssistError
 ├── SessionExpired            the session is over, or belongs to somebody else
 ├── MessageInProgress         the same message is still being answered
 ├── UnknownResponse           no such response in this session
+│   └── NothingToResend       … it has no frame from that number on
 ├── ConnectionGone            the client left (410): an ordinary outcome, not a failure
 ├── DeadlineExceeded          the turn ran out of time
 ├── InvalidModelPolicy        a policy document was refused
 └── DependencyError           a service behind a port failed
     ├── DependencyThrottled   … it asked us to slow down
     ├── DependencyTimeout     … it did not answer in time
+    ├── DependencyUnavailable … it failed for the moment: the same call may succeed when repeated
     └── ModelUnavailable      every model of a task's chain failed
 
 Errors carry facts as fields; the sentence a client sees is chosen at the edge (``chat/replies.py``), so that no
@@ -78,6 +80,10 @@ class UnknownResponse(MangaAssistError):
         super().__init__(f"no response {response_id} in this session")
 
 
+class NothingToResend(UnknownResponse):
+    """The response is known and ends before the frame that was asked for."""
+
+
 class ConnectionGone(MangaAssistError):
     """The client of ``connection_id`` left."""
 
@@ -118,6 +124,10 @@ class DependencyThrottled(DependencyError):
 
 class DependencyTimeout(DependencyError):
     """The service did not answer in time."""
+
+
+class DependencyUnavailable(DependencyError):
+    """The service failed for the moment (5xx, a dropped connection)."""
 
 
 class ModelUnavailable(DependencyError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mangaassist.adapters.errors import translate
+from mangaassist.adapters.errors import translated
 from mangaassist.errors import DependencyError
 
 if TYPE_CHECKING:
@@ -56,14 +56,12 @@ class BedrockDocumentEmbedder:
 
 
 def _embed(client: Any, text: str, embedding: Embedding) -> Vector:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     body = {
         "inputText": text[:MAXIMUM_CHARACTERS],
         "dimensions": embedding.dimensions,
         "normalize": True,
     }
-    try:
+    with translated(DEPENDENCY):
         response = client.invoke_model(
             modelId=embedding.model_id,
             body=json.dumps(body),
@@ -71,8 +69,6 @@ def _embed(client: Any, text: str, embedding: Embedding) -> Vector:
             accept="application/json",
         )
         answer = response["body"].read()
-    except (ClientError, BotoCoreError) as error:
-        raise translate(DEPENDENCY, error) from error
     return _vector(answer, embedding.dimensions)
 
 

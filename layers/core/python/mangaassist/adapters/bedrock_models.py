@@ -103,7 +103,7 @@ class _Reader:
 
     def run(self) -> None:
         """Open the stream and emit its events; a failure is emitted as the last one."""
-        from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
+        from botocore.exceptions import EventStreamError
 
         try:
             response = self._client.converse_stream(**_arguments(self._request))
@@ -114,11 +114,10 @@ class _Reader:
             self._read(self._stream)
         except EventStreamError as error:
             self._emit(_in_stream(error))
-        except (ClientError, BotoCoreError) as error:
-            self._emit(translate(DEPENDENCY, error))
         except Exception as error:
             # A socket shut down by stop(), or bytes that are no event stream: the SDK has no one class for these.
-            self._emit(DependencyError(DEPENDENCY, type(error).__name__))
+            unknown = DependencyError(DEPENDENCY, type(error).__name__)
+            self._emit(translate(DEPENDENCY, error) or unknown)
         finally:
             if self._stream is not None:
                 self._stream.close()

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from mangaassist.adapters.errors import translate
+from mangaassist.adapters.errors import translated
 from mangaassist.errors import DependencyThrottled
 
 if TYPE_CHECKING:
@@ -122,12 +122,8 @@ class _Table:
         raise DependencyThrottled(DEPENDENCY, "UnprocessedKeys")
 
     def _call(self, operation: str, **arguments: Any) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with translated(DEPENDENCY):
             return getattr(self._client, operation)(**arguments)
-        except (ClientError, BotoCoreError) as error:
-            raise translate(DEPENDENCY, error) from error
 
     def _pause(self, attempt: int) -> None:
         """Exponential backoff with full jitter; the SDK retries whole calls, but not what a batch left undone."""

@@ -19,12 +19,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from mangaassist.adapters.errors import translate
-from mangaassist.errors import MessageInProgress
+from mangaassist.adapters.errors import translated
+from mangaassist.errors import DependencyError, MessageInProgress
 from mangaassist.sessions.records import Connection, Session, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+DEPENDENCY = "sessions"
 
 Item = dict[str, Any]
 
@@ -169,24 +171,29 @@ class DynamoDBSessions:
 
     async def save_turn(self, turn: Turn) -> None:
         """Append a turn. A turn is written once; writing it again is refused by the table."""
-        await asyncio.to_thread(
-            self._put,
-            f"SESSION#{turn.session_id}",
-            f"TURN#{turn.response_id}",
-            {
-                "session_id": turn.session_id,
-                "response_id": turn.response_id,
-                "message_id": _digest(turn.message_id),
-                "question": turn.question,
-                "answer": turn.answer,
-                "intent": turn.intent,
-                "status": turn.status,
-                "frames": list(turn.frames),
-                "created_at": turn.created_at,
-                "expires_at": turn.expires_at,
-            },
-            condition="attribute_not_exists(pk)",
-        )
+        try:
+            await asyncio.to_thread(
+                self._put,
+                f"SESSION#{turn.session_id}",
+                f"TURN#{turn.response_id}",
+                {
+                    "session_id": turn.session_id,
+                    "response_id": turn.response_id,
+                    "message_id": _digest(turn.message_id),
+                    "question": turn.question,
+                    "answer": turn.answer,
+                    "intent": turn.intent,
+                    "status": turn.status,
+                    "frames": list(turn.frames),
+                    "created_at": turn.created_at,
+                    "expires_at": turn.expires_at,
+                },
+                condition="attribute_not_exists(pk)",
+            )
+        except _ConditionFailed as refused:
+            # The SDK repeats a write whose answer was lost; meeting the same turn is success.
+            if refused.item.get("frames") != list(turn.frames):
+                raise DependencyError(DEPENDENCY, "turn written before") from None
 
     async def turn_by_response(self, session_id: str, response_id: str) -> Turn | None:
         """The turn of a response, if it belongs to this session."""
@@ -212,7 +219,8 @@ class DynamoDBSessions:
             )
         except _ConditionFailed as failed:
             refused = failed.item
-        if refused is None:
+        if refused is None or refused.get("response_id") == response_id:
+            # The second case: the SDK repeated a write whose answer was lost, and met its own claim.
             return None
         before = self._get(f"SESSION#{session_id}", f"TURN#{refused.get('response_id', '')}")
         if before is not None and before["status"] == "complete":
@@ -261,17 +269,16 @@ class DynamoDBSessions:
         self._call("put_item", Item=item, **extra)
 
     def _call(self, operation: str, **arguments: Any) -> Item:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import ClientError
 
-        try:
-            return cast(Item, getattr(self._client, operation)(TableName=self._table, **arguments))
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+        with translated(DEPENDENCY):
+            try:
+                return cast(Item, getattr(self._client, operation)(TableName=self._table, **arguments))
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
+                    raise
                 raw: Item = cast(Item, error.response).get("Item") or {}
                 raise _ConditionFailed(_plain(raw)) from None
-            raise translate("sessions", error) from error
-        except BotoCoreError as error:
-            raise translate("sessions", error) from error
 
 
 class _ConditionFailed(Exception):

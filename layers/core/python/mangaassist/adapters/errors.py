@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from contextlib import contextmanager
 
-from mangaassist.errors import DependencyError, DependencyThrottled, DependencyTimeout
-
-if TYPE_CHECKING:
-    from botocore.exceptions import BotoCoreError, ClientError
+from mangaassist.errors import (
+    DependencyError,
+    DependencyThrottled,
+    DependencyTimeout,
+    DependencyUnavailable,
+)
 
 THROTTLES = frozenset(
     {
@@ -26,17 +29,47 @@ THROTTLES = frozenset(
 TIMEOUTS = frozenset({"ModelTimeoutException", "RequestTimeout", "RequestTimeoutException"})
 
 
-def translate(dependency: str, error: ClientError | BotoCoreError) -> DependencyError:
-    """The dependency error for a failed call; carries the service's code, never its message or payload."""
-    from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+@contextmanager
+def translated(dependency: str) -> Generator[None]:
+    """Calls of an AWS client inside raise the product's errors; everything else passes as it is."""
+    try:
+        yield
+    except Exception as error:
+        known = translate(dependency, error)
+        if known is None:
+            raise
+        raise known from error
 
+
+def translate(dependency: str, error: Exception) -> DependencyError | None:
+    """The dependency error for a failed call; carries the service's code, never its message or payload.
+
+    ``None`` for what is no error of the SDK's. Its parser's error has a family of its own: a service that answers
+    garbage is a failed service all the same.
+    """
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectionClosedError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        ReadTimeoutError,
+    )
+    from botocore.parsers import ResponseParserError
+
+    name = type(error).__name__
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "Unknown"))
-        if code in THROTTLES:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in THROTTLES or status == 429:
             return DependencyThrottled(dependency, code)
         if code in TIMEOUTS:
             return DependencyTimeout(dependency, code)
-        return DependencyError(dependency, code)
+        return (DependencyUnavailable if status >= 500 else DependencyError)(dependency, code)
     if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
-        return DependencyTimeout(dependency, type(error).__name__)
-    return DependencyError(dependency, type(error).__name__)
+        return DependencyTimeout(dependency, name)
+    if isinstance(error, ConnectionClosedError | EndpointConnectionError):
+        return DependencyUnavailable(dependency, name)
+    return (
+        DependencyError(dependency, name) if isinstance(error, BotoCoreError | ResponseParserError) else None
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from mangaassist.adapters.errors import translate
+from mangaassist.adapters.errors import translated
 from mangaassist.errors import DependencyError
 from mangaassist.ports import Intervention, Judgement
 
-DEPENDENCY = "guardrail"
+DEPENDENCY: Final = "guardrail"
+STAGES: Final = frozenset({"pii", "price_accuracy", "toxicity", "competitor", "asin", "scope"})
+"""A verdict that does not name all six judged nothing we could vouch for."""
 
 
 class LambdaJudge:
@@ -24,7 +26,11 @@ class LambdaJudge:
     async def judge(
         self, text: str, *, language: str, allowed_asins: Sequence[str], request_id: str
     ) -> Judgement:
-        """The verdict on an answer."""
+        """The verdict on an answer.
+
+        Raises:
+            DependencyError: the function failed, or what it returned is no verdict of the six stages.
+        """
         payload = {
             "text": text,
             "language": language,
@@ -34,21 +40,16 @@ class LambdaJudge:
         return await asyncio.to_thread(self._judge, payload)
 
     def _judge(self, payload: dict[str, Any]) -> Judgement:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with translated(DEPENDENCY):
             response = self._client.invoke(
                 FunctionName=self._function, Payload=json.dumps(payload, ensure_ascii=False).encode()
             )
-            document = json.loads(response["Payload"].read())
-        except (ClientError, BotoCoreError) as error:
-            raise translate(DEPENDENCY, error) from error
-        except ValueError as error:
-            raise DependencyError(DEPENDENCY, "unreadable response") from error
-        if response.get("FunctionError"):
-            raise DependencyError(DEPENDENCY, str(document.get("errorType", "FunctionError")))
+            answer = response["Payload"].read()
         try:
-            return Judgement(
+            document = json.loads(answer)
+            if response.get("FunctionError"):
+                raise DependencyError(DEPENDENCY, str(document.get("errorType", "FunctionError")))
+            verdict = Judgement(
                 text=str(document["text"]),
                 interventions=tuple(
                     Intervention(stage=each["stage"], action=each["action"], reason=each["reason"])
@@ -56,5 +57,10 @@ class LambdaJudge:
                 ),
                 stages={str(stage): str(outcome) for stage, outcome in document["stages"].items()},
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DependencyError(DEPENDENCY, "unreadable response") from error
+        if missing := STAGES - verdict.stages.keys():
+            raise DependencyError(DEPENDENCY, f"no word of {', '.join(sorted(missing))}")
+        if not verdict.text.strip():
+            raise DependencyError(DEPENDENCY, "empty verdict")
+        return verdict

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from mangaassist.adapters.errors import translate
+from mangaassist.adapters.errors import translated
 from mangaassist.catalogue.records import MAXIMUM_LINE_BYTES
 
 if TYPE_CHECKING:
@@ -30,29 +30,21 @@ class S3Feeds:
     @contextmanager
     def lines(self, feed: FeedObject) -> Generator[Iterable[bytes]]:
         """The lines of a feed without their ends, read as they are needed."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with translated(DEPENDENCY):
             body = self._client.get_object(Bucket=feed.bucket, Key=feed.key)["Body"]
             try:
                 yield bounded_lines(body.iter_chunks(READ_BYTES), MAXIMUM_LINE_BYTES)
             finally:
                 body.close()
-        except (ClientError, BotoCoreError) as error:
-            raise translate(DEPENDENCY, error) from error
 
     def quarantine(self, feed: FeedObject, lines: Sequence[Quarantined]) -> str:
         """Put the bad lines of a feed aside as JSONL of line, reason and content; returns their key."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         key = f"{QUARANTINE_PREFIX}{feed.key.removesuffix('.jsonl')}.jsonl"
         body = "".join(json.dumps(_entry(line), ensure_ascii=False) + "\n" for line in lines)
-        try:
+        with translated(DEPENDENCY):
             self._client.put_object(
                 Bucket=feed.bucket, Key=key, Body=body.encode(), ContentType="application/x-ndjson"
             )
-        except (ClientError, BotoCoreError) as error:
-            raise translate(DEPENDENCY, error) from error
         return key
 
 

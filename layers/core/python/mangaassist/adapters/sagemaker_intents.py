@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from mangaassist.adapters.errors import translate
+from mangaassist.adapters.errors import translated
 from mangaassist.errors import DependencyError
 from mangaassist.ports import IntentScore
 
@@ -25,18 +25,16 @@ class SageMakerIntents:
         return await asyncio.to_thread(self._classify, text)
 
     def _classify(self, text: str) -> IntentScore:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
+        with translated(DEPENDENCY):
             response = self._client.invoke_endpoint(
                 EndpointName=self._endpoint,
                 ContentType="application/json",
                 Accept="application/json",
                 Body=json.dumps({"inputs": text}).encode(),
             )
-            best = max(json.loads(response["Body"].read()), key=lambda score: float(score["score"]))
+            answer = response["Body"].read()
+        try:
+            best = max(json.loads(answer), key=lambda score: float(score["score"]))
             return IntentScore(intent=str(best["label"]), confidence=float(best["score"]))
-        except (ClientError, BotoCoreError) as error:
-            raise translate(DEPENDENCY, error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise DependencyError(DEPENDENCY, "unreadable response") from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mangaassist.adapters.errors import translate
-from mangaassist.errors import ConnectionGone
+from mangaassist.adapters.errors import translated
+from mangaassist.errors import ConnectionGone, DependencyError
 
 DEPENDENCY = "connections"
+GONE = ("GoneException", "410")
+"""The service's code for a client that left; a bare number when the answer has no body."""
 
 
 class WebSocketChannel:
@@ -24,17 +26,15 @@ class WebSocketChannel:
         Raises:
             ConnectionGone: the client left (410).
             DependencyThrottled: the gateway's request rate is exhausted (429).
+            DependencyUnavailable: the gateway failed for the moment; the frame may have arrived all the same.
         """
         await asyncio.to_thread(self._post, payload)
 
     def _post(self, payload: bytes) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
-            self._client.post_to_connection(ConnectionId=self._connection_id, Data=payload)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("GoneException", "410"):
+            with translated(DEPENDENCY):
+                self._client.post_to_connection(ConnectionId=self._connection_id, Data=payload)
+        except DependencyError as error:
+            if error.reason in GONE:
                 raise ConnectionGone(self._connection_id) from None
-            raise translate(DEPENDENCY, error) from error
-        except BotoCoreError as error:
-            raise translate(DEPENDENCY, error) from error
+            raise

@@ -10,6 +10,7 @@ from mangaassist.errors import (
     MangaAssistError,
     MessageInProgress,
     ModelUnavailable,
+    NothingToResend,
     SessionExpired,
     UnknownResponse,
 )
@@ -27,6 +28,12 @@ _SENTENCES: tuple[tuple[type[BaseException], ErrorCode, str, bool], ...] = (
         ErrorCode.MESSAGE_IN_PROGRESS,
         "This message is still being answered. Ask again in a few seconds.",
         True,
+    ),
+    (
+        NothingToResend,
+        ErrorCode.UNKNOWN_RESPONSE,
+        "This response has no frame from that number on. Ask from 0 for all of it, or send the message again.",
+        False,
     ),
     (
         UnknownResponse,
