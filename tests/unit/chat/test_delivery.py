@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mangaassist.chat.delivery import Delivery
 from mangaassist.chat.events import TextDelta, TurnFailed
-from mangaassist.errors import ConnectionGone, DependencyThrottled
+from mangaassist.errors import ConnectionGone, DependencyThrottled, DependencyUnavailable
 from mangaassist.protocol import ErrorCode
 from tests.fakes.turn import FakeChannel
 
@@ -93,3 +93,20 @@ async def test_patience_with_a_gateway_that_never_recovers_ends() -> None:
     with pytest.raises(DependencyThrottled):
         await sending.send(TurnFailed(ErrorCode.INTERNAL, "x", retryable=True))
     assert 10 <= clock.now < 12
+
+
+@pytest.mark.req("STR-2")
+async def test_a_frame_that_may_have_arrived_is_sent_again_as_it_was() -> None:
+    channel = FakeChannel(failures=dict.fromkeys((1, 2), DependencyUnavailable("connections", "500")))
+    sending = delivery(channel)
+    for text in "abc":
+        await sending.send(TextDelta(text))
+    assert [(frame["sequence_number"], frame["text"]) for frame in channel.frames] == [
+        (0, "a"),
+        (1, "b"),
+        (2, "c"),
+    ]
+    assert sending.throttles == 0
+    assert not sending.ended
+    await sending.send(TurnFailed(ErrorCode.INTERNAL, "x", retryable=True))
+    assert sending.ended

@@ -206,6 +206,7 @@ class FrameChannel(Protocol):
     """Posts one frame to one client.
 
     Raises ``ConnectionGone`` when the client left and ``DependencyThrottled`` when the gateway asks to slow down.
+    ``DependencyUnavailable`` leaves open whether the frame arrived.
     """
 
     async def post(self, payload: bytes) -> None: ...

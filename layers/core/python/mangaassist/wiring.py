@@ -26,7 +26,10 @@ def sessions() -> DynamoDBSessions:
 
     settings = SessionSettings.load()
     return DynamoDBSessions(
-        client("dynamodb"), settings.sessions_table, ttl_seconds=settings.session_ttl_seconds
+        # Milliseconds in a good hour: a turn has no time for a longer wait, and two attempts at it.
+        client("dynamodb", read_timeout_seconds=2.0),
+        settings.sessions_table,
+        ttl_seconds=settings.session_ttl_seconds,
     )
 
 
@@ -37,7 +40,9 @@ def channel(connection_id: str) -> FrameChannel:
 
     endpoint = MessageSettings.load().management_endpoint
     return WebSocketChannel(
-        client("apigatewaymanagementapi", endpoint_url=endpoint, attempts=1), connection_id
+        # Delivery repeats what failed; 2 s leave an error frame its place before the gateway's 29 s.
+        client("apigatewaymanagementapi", endpoint_url=endpoint, read_timeout_seconds=2.0, attempts=1),
+        connection_id,
     )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from mangaassist.chat.events import TextCorrected, TextDelta, TurnCompleted, TurnEvent, TurnFailed
-from mangaassist.errors import DependencyThrottled
+from mangaassist.errors import DependencyThrottled, DependencyUnavailable
 from mangaassist.ports import FrameChannel
 from mangaassist.protocol import (
     CorrectionFrame,
@@ -35,8 +35,8 @@ MAX_RETRY_SECONDS = 1.0
 class Delivery:
     """One response on its way to one client.
 
-    Raises ``ConnectionGone`` from any method once the client left, and the channel's ``DependencyThrottled`` when a
-    frame that must not be lost could not be sent within ``patience_seconds``.
+    Raises ``ConnectionGone`` from any method once the client left, and the channel's ``DependencyThrottled`` or
+    ``DependencyUnavailable`` when a frame that must not be lost could not be sent within ``patience`` seconds.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Delivery:
         response_id: str,
         version: int,
         *,
-        patience_seconds: float = 10.0,
+        patience: Callable[[], float] = lambda: 10.0,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._channel = channel
         self._response_id = response_id
         self._version = version
-        self._patience_seconds = patience_seconds
+        self._patience = patience
         self._clock = clock
         self._pause = pause
         self._held = ""
@@ -74,6 +74,15 @@ class Delivery:
     def transcript(self) -> tuple[str, ...]:
         """The frames sent so far, each in the current protocol version, for a later resend."""
         return tuple(dump_frame(frame, CURRENT_VERSION).decode() for frame in self.sent)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client has been sent the response's last frame."""
+        return bool(self.sent) and isinstance(self.sent[-1], FinalFrame | ErrorFrame)
+
+    async def relay(self, frame: Frame) -> None:
+        """Send a frame that has its number already."""
+        await self._must_send(lambda _: frame)
 
     async def start(self, *, session_id: str, message_id: str, resumed: bool) -> None:
         """Open the response."""
@@ -115,19 +124,22 @@ class Delivery:
         except DependencyThrottled:
             self.throttles += 1
             self._hold_until = self._clock() + MAX_HOLD_SECONDS
+        except DependencyUnavailable:
+            # The frame may have arrived: only the very same one may be sent under its number again.
+            await self.flush()
         else:
             self._held = ""
 
     async def _must_send(self, build: Callable[[int], Frame]) -> None:
         """Send a frame that nothing can stand in for: wait out throttles with back-off and full jitter."""
-        give_up = self._clock() + self._patience_seconds
+        give_up = self._clock() + self._patience()
         ceiling = FIRST_RETRY_SECONDS
         while True:
             try:
                 await self._post(build(len(self.sent)))
                 return
-            except DependencyThrottled:
-                self.throttles += 1
+            except (DependencyThrottled, DependencyUnavailable) as error:
+                self.throttles += isinstance(error, DependencyThrottled)
                 if self._clock() >= give_up:
                     raise
                 await self._pause(random.uniform(0, ceiling))  # noqa: S311 - jitter, not a secret

@@ -18,6 +18,7 @@ from mangaassist.errors import (
     DeadlineExceeded,
     DependencyError,
     MangaAssistError,
+    NothingToResend,
     SessionExpired,
     UnknownResponse,
 )
@@ -39,6 +40,8 @@ HISTORY_TURNS = 3
 """Turns of the session that enter the prompt."""
 CLOSING_MS = 1_000
 """Kept back from the deadline, so that a turn that runs out of time can still say so."""
+LEAST_PATIENCE_SECONDS = 2.0
+"""An error frame is worth so much patience even after the deadline; the gateway's 29 s allow for it."""
 GRACE_MS = 250
 """Of that, what a stage with a bound of its own (the judge) has to close the turn better than by an error."""
 
@@ -66,6 +69,8 @@ class ChatService:
     on_turn_failed: Callable[[str, BaseException], None]
     """Told the response id and the error of every turn that broke, for the log; the client gets a safe sentence."""
     clock: Callable[[], float] = time.time
+    patience_seconds: float = 10.0
+    """How long a frame waits out a gateway that throttles or fails; less when the turn has less time left."""
 
     async def handle(
         self,
@@ -76,7 +81,7 @@ class ChatService:
         request_id: str,
         channel: FrameChannel,
     ) -> Observed:
-        """Answer one client frame. Nothing a client sends makes this raise."""
+        """Answer one client frame. Nothing a client sends, and nothing that breaks behind us, makes this raise."""
         stopwatch = Stopwatch(self.deadline_ms - CLOSING_MS)
         response_id = new_response_id()
         version = CURRENT_VERSION
@@ -94,22 +99,43 @@ class ChatService:
                         command, connection, request_id, response_id, channel, stopwatch
                     )
                 case ResendCommand():
-                    return await self._resend(command, connection, channel)
+                    return await self._resend(command, connection, channel, stopwatch)
                 case _:
-                    await channel.post(
-                        dump_frame(PongFrame(response_id=response_id, sequence_number=0), version)
-                    )
+                    pong = PongFrame(response_id=response_id, sequence_number=0)
+                    await self._delivery(channel, response_id, version, stopwatch).relay(pong)
                     return Observed("pong", response_id, frames=1)
         except ConnectionGone as gone:
-            await self.sessions.forget_connection(connection_id)
-            return Observed("gone", response_id, error=gone)
-        except MangaAssistError as error:
-            delivery = Delivery(channel, response_id, version)
+            return await self._gone(connection_id, response_id, gone)
+        except Exception as error:
+            known = error if isinstance(error, MangaAssistError) else None
+            if known is None or isinstance(error, DependencyError):
+                self.on_turn_failed(response_id, error)
+            delivery = self._delivery(channel, response_id, version, stopwatch)
             try:
                 await delivery.send(failure(error))
-            except ConnectionGone:
-                await self.sessions.forget_connection(connection_id)
-            return Observed("refused", response_id, frames=len(delivery.sent), error=error)
+            except ConnectionGone as gone:
+                return await self._gone(connection_id, response_id, gone)
+            except Exception as undeliverable:
+                self.on_turn_failed(response_id, undeliverable)
+            outcome = "refused" if known else "failed"
+            return Observed(outcome, response_id, frames=len(delivery.sent), error=known)
+
+    def _delivery(
+        self, channel: FrameChannel, response_id: str, version: int, stopwatch: Stopwatch
+    ) -> Delivery:
+        def patience() -> float:
+            left = (self.deadline_ms - stopwatch.elapsed_ms()) / 1000
+            return min(self.patience_seconds, max(LEAST_PATIENCE_SECONDS, left))
+
+        return Delivery(channel, response_id, version, patience=patience)
+
+    async def _gone(self, connection_id: str, response_id: str, gone: ConnectionGone) -> Observed:
+        """The client left; a row that could not be deleted expires by itself."""
+        try:
+            await self.sessions.forget_connection(connection_id)
+        except Exception as error:
+            self.on_turn_failed(response_id, error)
+        return Observed("gone", response_id, error=gone)
 
     async def _answer(
         self,
@@ -127,8 +153,8 @@ class ChatService:
                 session_id, command.message_id, response_id, lease_seconds=lease_seconds
             )
         if before is not None:
-            return await self._replay(before, version, channel, from_sequence=0)
-        delivery = Delivery(channel, response_id, version)
+            return await self._replay(before, version, channel, stopwatch, from_sequence=0)
+        delivery = self._delivery(channel, response_id, version, stopwatch)
         question = Question(
             request_id=request_id,
             text=command.text,
@@ -162,10 +188,13 @@ class ChatService:
         except Exception as error:
             self.on_turn_failed(response_id, error)
             try:
-                await delivery.send(failure(error))
+                # A response ends once, whatever breaks after its last frame.
+                if not delivery.ended:
+                    await delivery.send(failure(error))
             except DependencyError as undeliverable:
                 self.on_turn_failed(response_id, undeliverable)
-            await record.write("failed")
+            finally:
+                await record.write("failed")
             known = error if isinstance(error, MangaAssistError) else None
             return Observed("failed", response_id, frames=len(delivery.sent), error=known)
 
@@ -195,27 +224,31 @@ class ChatService:
         return event
 
     async def _resend(
-        self, command: ResendCommand, connection: Connection, channel: FrameChannel
+        self, command: ResendCommand, connection: Connection, channel: FrameChannel, stopwatch: Stopwatch
     ) -> Observed:
         turn = await self.sessions.turn_by_response(connection.session_id, command.response_id)
         if turn is None:
             raise UnknownResponse(command.response_id)
         return await self._replay(
-            turn, connection.protocol_version, channel, from_sequence=command.from_sequence
+            turn, connection.protocol_version, channel, stopwatch, from_sequence=command.from_sequence
         )
 
     async def _replay(
-        self, turn: Turn, version: int, channel: FrameChannel, *, from_sequence: int
+        self, turn: Turn, version: int, channel: FrameChannel, stopwatch: Stopwatch, *, from_sequence: int
     ) -> Observed:
         missed = turn.frames[from_sequence:]
+        if not missed:
+            # Silence would leave the client waiting for a frame that does not exist.
+            raise NothingToResend(turn.response_id)
+        delivery = self._delivery(channel, turn.response_id, version, stopwatch)
         for text in missed:
-            await channel.post(dump_frame(frame_adapter.validate_json(text), version))
+            await delivery.relay(frame_adapter.validate_json(text))
         return Observed("replayed", turn.response_id, frames=len(missed))
 
 
 @dataclass(slots=True)
 class _Record:
-    """Writes the turn once, however it ended."""
+    """Writes the turn once, however it ended. Only a complete turn that could not be written is an error."""
 
     service: ChatService
     command: MessageCommand
@@ -247,6 +280,15 @@ class _Record:
             created_at=now,
             expires_at=now + self.service.session_ttl_seconds,
         )
-        await self.service.sessions.save_turn(turn)
-        if status != "complete":
+        if status == "complete":
+            await self.service.sessions.save_turn(turn)
+            return
+        # The client has been told how the turn ended: a store that fails now must not end it a second time.
+        try:
+            await self.service.sessions.save_turn(turn)
+        except Exception as error:
+            self.service.on_turn_failed(self.response_id, error)
+        try:
             await self.service.sessions.release_message(session_id, self.command.message_id)
+        except Exception as error:
+            self.service.on_turn_failed(self.response_id, error)

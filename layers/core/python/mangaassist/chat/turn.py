@@ -232,6 +232,8 @@ class TurnStory:
                         answer.text += rest
                         stopwatch.mark("first_token")
                         yield TextDelta(rest)
+                if not answer.text.strip():
+                    raise DependencyError("model", "empty answer")
                 answer.guarded = answer.guarded or guard.intervened
                 return
             except DependencyError as error:
