@@ -99,14 +99,19 @@ class FakeSearch:
 
     async def nearest(self, vector: Vector, *, limit: int, only: ChunkFilter) -> list[Chunk]:
         self.filters.append(only)
-        return self.chunks[:limit]
+        inside = [
+            each for each in self.chunks if not only.genres or set(only.genres) & set(each.facts["genres"])
+        ]
+        return inside[:limit]
 
 
 @dataclass
 class FakeClassifier:
     score: IntentScore | DependencyError
+    texts: list[str] = field(default_factory=list)
 
     async def classify(self, text: str) -> IntentScore:
+        self.texts.append(text)
         if isinstance(self.score, DependencyError):
             raise self.score
         return self.score
@@ -127,11 +132,13 @@ class FakeJudge:
 
     verdict: Judgement | DependencyError | None = None
     texts: list[str] = field(default_factory=list)
+    allowed: list[list[str]] = field(default_factory=list)
 
     async def judge(
         self, text: str, *, language: str, allowed_asins: Sequence[str], request_id: str
     ) -> Judgement:
         self.texts.append(text)
+        self.allowed.append(list(allowed_asins))
         if isinstance(self.verdict, DependencyError):
             raise self.verdict
         return self.verdict or Judgement(text=text)
@@ -165,6 +172,7 @@ class FakeSessions:
     claims: dict[str, str] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
     save_error: DependencyError | None = None
+    leases: list[int] = field(default_factory=list)
 
     async def connection(self, connection_id: str) -> Connection | None:
         return self.open
@@ -173,11 +181,12 @@ class FakeSessions:
         return None
 
     async def recent_turns(self, session_id: str, limit: int) -> list[Turn]:
-        return self.turns[-limit:]
+        return self.turns[-limit:] if limit else []
 
     async def claim_message(
         self, session_id: str, message_id: str, response_id: str, *, lease_seconds: int
     ) -> Turn | None:
+        self.leases.append(lease_seconds)
         if message_id in self.claims:
             for turn in self.turns:
                 if turn.message_id == message_id and turn.status == "complete":

@@ -169,3 +169,45 @@ async def test_failures_carry_the_code_and_nothing_else(dynamodb: Any, clock: Cl
         await store.connection("c")
     assert failed.value.dependency == "sessions"
     assert failed.value.reason == "ResourceNotFoundException"
+
+
+async def test_a_turn_is_written_once(store: DynamoDBSessions) -> None:
+    await store.save_turn(turn(1))
+    # The SDK repeats a write whose answer was lost.
+    await store.save_turn(turn(1))
+    with pytest.raises(DependencyError, match="written before"):
+        await store.save_turn(turn(1, answer="other", frames=()))
+    kept = await store.turn_by_response("s", "r1")
+    assert kept is not None
+    assert kept.answer == "うずまき"
+
+
+async def test_a_claim_repeated_by_the_sdk_is_still_ours(store: DynamoDBSessions) -> None:
+    assert await store.claim_message("s", "m1", "r1", lease_seconds=30) is None
+    assert await store.claim_message("s", "m1", "r1", lease_seconds=30) is None
+
+
+@pytest.mark.req("SES-1")
+def test_a_resumed_session_lives_as_long_as_a_new_one(store: DynamoDBSessions, clock: Clock) -> None:
+    first = connect(store)
+    clock.now += 3000
+    again = connect(store, resume=first.session_id)
+    assert again.session_resumed
+    clock.now += 3000
+    session = store.find_session(first.session_id)
+    assert session is not None
+    assert session.expires_at == again.expires_at
+
+
+async def test_what_was_just_written_is_read(dynamodb: Any, store: DynamoDBSessions) -> None:
+    reads: list[dict[str, Any]] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        reads.append(params)
+
+    for operation in ("GetItem", "Query"):
+        dynamodb.meta.events.register(f"provide-client-params.dynamodb.{operation}", note)
+    await store.connection("c")
+    await store.turn_by_response("s", "r1")
+    await store.recent_turns("s", 3)
+    assert [read["ConsistentRead"] for read in reads] == [True] * 3

@@ -482,3 +482,74 @@ async def test_a_version_one_client_sees_no_rating(world: World) -> None:
     world.sessions.open = Connection("c", "s", "guest-1", 1, session_resumed=False, expires_at=9_999_999_999)
     await world.say()
     assert all("rating" not in card for card in world.final["cards"])
+
+
+@pytest.mark.req("GRD-1")
+async def test_nothing_behind_admission_sees_personal_data(world: World) -> None:
+    world.classifier = FakeClassifier(IntentScore("recommendation", 0.9))
+    await world.say("hmm spirals and dread, anything? My mail is jun@example.com.")
+    request = world.model.requests[0]
+    prompt = request.system + "".join(message.text for message in request.messages)
+    seen = [prompt, *world.embedder.texts, *world.classifier.texts]
+    assert len(seen) == 3
+    for text in seen:
+        assert "jun@example.com" not in text
+        assert "[EMAIL]" in text
+    assert world.final["metadata"]["guardrail_action"] == "redacted"
+
+
+async def test_the_judge_knows_the_answer_and_what_may_be_offered(world: World) -> None:
+    await world.say()
+    assert world.judge.texts == ["Try Uzumaki [1] or Tomie [2]."]
+    assert world.judge.allowed == [["B0TEST0001", "B0TEST0002", "B0TEST0003", "B0TEST0004"]]
+
+
+async def test_a_stage_that_could_not_work_is_reported(world: World) -> None:
+    text = "Try Uzumaki [1] or Tomie [2]."
+    world.judge.verdict = Judgement(text, (), {"pii": "passed", "asin": "unavailable"})
+    await world.say()
+    assert world.final["metadata"]["degraded"] == ["guardrail:asin"]
+
+
+async def test_cards_and_citations_stand_beside_the_judged_text(world: World) -> None:
+    reason = Intervention("scope", "blocked", "The answer left the store's topics.")
+    world.judge.verdict = Judgement("Ask me about manga.", (reason,), {"scope": "blocked"})
+    await world.say()
+    assert world.final["citations"] == []
+    assert world.final["metadata"]["guardrail_action"] == "blocked"
+
+
+@pytest.mark.req("INT-1")
+async def test_a_label_the_classifier_doubts_is_not_believed(world: World) -> None:
+    world.classifier = FakeClassifier(IntentScore("recommendation", 0.49))
+    await world.say("hmm spirals and dread, anything?")
+    assert world.final["metadata"]["intent"] == "out_of_scope"
+    assert world.model.requests == []
+
+
+@pytest.mark.req("RET-2")
+async def test_a_genre_with_few_titles_does_not_starve_the_answer(world: World) -> None:
+    world.search.chunks = [
+        chunk(1),
+        chunk(2, "Yotsuba", genres=["Comedy"]),
+        chunk(3, "Barakamon", genres=["Comedy"]),
+    ]
+    await world.say()
+    assert [only.genres for only in world.search.filters] == [("Horror",), ()]
+    assert all(only.access_groups == ("public",) for only in world.search.filters)
+    assert [card["title"] for card in world.final["cards"]] == [
+        "Uzumaki, Vol. 1",
+        "Yotsuba, Vol. 1",
+        "Barakamon, Vol. 1",
+    ]
+
+
+@pytest.mark.req("RET-2")
+async def test_a_genre_with_titles_enough_is_kept_to(world: World) -> None:
+    await world.say()
+    assert [only.genres for only in world.search.filters] == [("Horror",)]
+
+
+async def test_a_claim_outlives_the_turn_it_is_for(world: World) -> None:
+    await world.say()
+    assert world.sessions.leases[0] * 1000 > world.deadline_ms + 2_000

@@ -151,6 +151,8 @@ class DynamoDBSessions:
             "query",
             KeyConditionExpression="pk = :pk AND begins_with(sk, :turn)",
             ExpressionAttributeValues={":pk": {"S": f"SESSION#{session_id}"}, ":turn": {"S": "TURN#"}},
+            # A follow-up may come within the moment a replica lags behind the turn it refers to.
+            ConsistentRead=True,
             ScanIndexForward=False,
             Limit=limit,
         )
