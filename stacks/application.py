@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aws_cdk import App
 
+from stacks.alerts import AlertsStack
 from stacks.chat import ChatStack
 from stacks.environments import EnvironmentSettings
 from stacks.guardrail import GuardrailStack
@@ -20,6 +21,7 @@ from stacks.web import WebStack
 class MangaAssist:
     """The stacks of one environment."""
 
+    alerts: AlertsStack
     sessions: SessionsStack
     search: SearchStack
     policy: ModelPolicyStack
@@ -31,6 +33,7 @@ class MangaAssist:
 
 def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
     """Add the stacks of one environment to ``app``."""
+    alerts = AlertsStack(app, settings=settings)
     sessions = SessionsStack(app, settings=settings)
     search = SearchStack(app, settings=settings)
     policy = ModelPolicyStack(app, settings=settings)
@@ -40,7 +43,10 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         app, settings=settings, sessions=sessions, search=search, policy=policy, guardrail=guardrail
     )
     web = WebStack(app, settings=settings, chat=chat)
+    for stack in (sessions, search, policy, ingest, guardrail, chat, web):
+        stack.add_stack_dependency(alerts, "its alarms tell the topics there, which they know by name")
     return MangaAssist(
+        alerts=alerts,
         sessions=sessions,
         search=search,
         policy=policy,

@@ -79,10 +79,73 @@ class PageDomain(Settings):
     certificate_arn: str = Field(pattern=r"^arn:aws:acm:us-east-1:\d{12}:certificate/.+$")
 
 
+class Network(Settings):
+    """A VPC of our own; without one the functions run outside any VPC and reach AWS by signed requests only."""
+
+    nat_gateways: int = Field(ge=1, le=2)
+    """Functions inside post to WebSocket connections, which are public: at least one NAT gateway is needed."""
+
+
+class CacheLimits(Settings):
+    """What ElastiCache Serverless (Valkey) may grow to, which caps what it may cost."""
+
+    max_storage_gb: int = Field(ge=1, le=5_000)
+    max_ecpu_per_second: int = Field(ge=1_000, le=15_000_000)
+
+
+class EndpointFleet(Settings):
+    """One SageMaker endpoint: its instances and how far it scales."""
+
+    instance_type: str = Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
+    min_instances: int = Field(ge=1)
+    max_instances: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError(
+                f"min_instances={self.min_instances} is above max_instances={self.max_instances}"
+            )
+        return self
+
+
+class ModelServing(Settings):
+    """The models of our own that run all the time: the intent classifier on Inferentia, the reranker on a GPU."""
+
+    intent: EndpointFleet
+    reranker: EndpointFleet
+
+
+class Edge(Settings):
+    """CloudFront and WAF in front of the WebSocket, the HTTP API and the page, under domains of our own."""
+
+    web_acl: bool = True
+    requests_per_five_minutes: int = Field(default=2_000, ge=10)
+    """Of one address, after which WAF refuses it for a while."""
+
+
+class Alerting(Settings):
+    """Who hears of an alarm, and where its runbook is read."""
+
+    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    """Subscribed to every severity when set; pager integrations subscribe to the topics by themselves."""
+    runbook_base: str = "docs/runbooks"
+    """Prefix of the runbook links in alarm descriptions: a path of the repository, or its address on the web."""
+    monthly_budget_usd: int | None = Field(default=None, gt=0)
+
+
+class Audit(Settings):
+    """CloudTrail and Config rules, for an account that this environment has for itself."""
+
+    archive_years: int = Field(default=7, ge=1)
+
+
 class EnvironmentSettings(Settings):
     """One deployment of the product."""
 
     name: Literal["local", "dev", "staging", "prod"]
+    profile: Literal["standard", "lean"] = "standard"
+    """``lean`` has nothing that costs while idle: no NAT, no GPU, no cache, search scaled to zero."""
     region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
     """``None``: whichever account the credentials belong to, so that templates render without one."""
@@ -107,6 +170,15 @@ class EnvironmentSettings(Settings):
     """Where prompts may be processed: the inference profiles IAM allows. Data residency is decided here."""
     intent_endpoint: str | None = None
     """SageMaker endpoint of the intent classifier; without one, unsure questions take the default intent."""
+
+    network: Network | None = None
+    cache: CacheLimits | None = None
+    replica_regions: tuple[str, ...] = ()
+    """Regions that hold a replica of the sessions table."""
+    models: ModelServing | None = None
+    edge: Edge | None = None
+    alerting: Alerting = Alerting()
+    audit: Audit | None = None
 
     websocket_throttle: Throttle
     http_throttle: Throttle

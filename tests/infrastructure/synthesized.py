@@ -15,7 +15,7 @@ from stacks.application import build
 from stacks.environments import EnvironmentSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-CONCERNS = ("Sessions", "Search", "ModelPolicy", "Ingest", "Guardrail", "Chat", "Web")
+ALWAYS = ("Alerts", "Sessions", "Search", "ModelPolicy", "Ingest", "Guardrail", "Chat", "Web")
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,9 @@ def synthesize(settings: EnvironmentSettings) -> Synthesized:
     app = App(context={**flags, "aws:cdk:bundling-stacks": []})
     build(app, settings)
     assembly = app.synth()
+    prefix = f"MangaAssist-{settings.name}-"
     return Synthesized(
-        settings,
-        {
-            concern: assembly.get_stack_by_name(f"MangaAssist-{settings.name}-{concern}").template
-            for concern in CONCERNS
-        },
+        settings, {stack.stack_name.removeprefix(prefix): stack.template for stack in assembly.stacks}
     )
 
 
