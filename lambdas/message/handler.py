@@ -63,6 +63,8 @@ def _observe(seen: Observed) -> None:
         }
         count("TimeToFirstTokenMs", metadata.timings_ms.get("first_token", 0), "Milliseconds")
         count("TurnDurationMs", metadata.timings_ms["total"], "Milliseconds", intent=metadata.intent)
+        if "rerank" in metadata.timings_ms:
+            count("RerankLatencyMs", metadata.timings_ms["rerank"], "Milliseconds")
         if metadata.guardrail_action in ("corrected", "blocked"):
             count("AnswerCorrected")
         if metadata.model_id:

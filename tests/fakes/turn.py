@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
@@ -96,6 +97,22 @@ class FakeSearch:
     async def nearest(self, vector: Vector, *, limit: int, only: ChunkFilter) -> list[Chunk]:
         self.filters.append(only)
         return self.chunks[:limit]
+
+
+@dataclass
+class FakeReranker:
+    """Puts the texts into ``order``; without one it never answers, an error is raised."""
+
+    order: list[int] | DependencyError | None
+    asked: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    async def rank(self, question: str, texts: Sequence[str]) -> list[int]:
+        self.asked.append((question, list(texts)))
+        if isinstance(self.order, DependencyError):
+            raise self.order
+        if self.order is None:
+            await asyncio.Event().wait()
+        return self.order or []
 
 
 @dataclass

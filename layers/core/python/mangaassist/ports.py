@@ -56,6 +56,12 @@ class ChunkSearch(Protocol):
     async def nearest(self, vector: Vector, *, limit: int, only: ChunkFilter) -> list[Chunk]: ...
 
 
+class Reranker(Protocol):
+    """Orders texts by how well each answers a question: every place of ``texts`` once, the best first."""
+
+    async def rank(self, question: str, texts: Sequence[str]) -> list[int]: ...
+
+
 # --- understanding --------------------------------------------------------------------------------
 
 

@@ -96,5 +96,9 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     guardrail_function: str
     intent_endpoint: str | None = None
     """Absent where no classifier is deployed: then unsure questions take the default intent."""
+    rerank_endpoint: str | None = None
+    """Absent where no reranker is deployed: then search's own order stands."""
+    rerank_budget_ms: int = 150
+    """Longest wait for the reranker; its own target is 50 ms (RET-3)."""
     deadline_ms: int = 25_000
     """Whole-request deadline, inside the gateway's 29 s (RES-5)."""

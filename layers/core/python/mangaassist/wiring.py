@@ -51,9 +51,11 @@ def chat_service() -> ChatService:
     from mangaassist.adapters.lambda_judge import LambdaJudge
     from mangaassist.adapters.opensearch_search import OpenSearchChunks, connect
     from mangaassist.adapters.sagemaker_intents import SageMakerIntents
+    from mangaassist.adapters.sagemaker_reranker import SageMakerReranker
     from mangaassist.chat.service import ChatService
     from mangaassist.chat.turn import TurnStory
     from mangaassist.chat.understanding import Understanding
+    from mangaassist.retrieval.reranking import Reranking
     from mangaassist.retrieval.retriever import Retriever
 
     settings = MessageSettings.load()
@@ -71,6 +73,23 @@ def chat_service() -> ChatService:
         if settings.intent_endpoint
         else None
     )
+    reranking = (
+        Reranking(
+            SageMakerReranker(
+                # Nobody waits for an answer past the budget, so its thread need not linger much longer either.
+                client(
+                    "sagemaker-runtime",
+                    read_timeout_seconds=2 * settings.rerank_budget_ms / 1000,
+                    attempts=1,
+                ),
+                settings.rerank_endpoint,
+            ),
+            budget_ms=settings.rerank_budget_ms,
+            on_fallback=_reranker_fell_back,
+        )
+        if settings.rerank_endpoint
+        else None
+    )
     return ChatService(
         sessions=sessions(),
         story=TurnStory(
@@ -78,6 +97,7 @@ def chat_service() -> ChatService:
             retriever=Retriever(
                 embedder=BedrockEmbedder(client("bedrock-runtime", read_timeout_seconds=3.0), policies),
                 search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
+                reranking=reranking,
             ),
             policies=policies,
             model=BedrockLanguageModel(bedrock),
@@ -95,6 +115,11 @@ def chat_service() -> ChatService:
 def _classifier_fell_back(reason: str) -> None:
     logger().warning("intent classifier unavailable; default intent used", reason=reason)
     count("IntentClassifierFallback", reason=reason)
+
+
+def _reranker_fell_back(reason: str) -> None:
+    logger().warning("reranker unavailable; search order kept", reason=reason)
+    count("RerankerFallback", reason=reason)
 
 
 def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:

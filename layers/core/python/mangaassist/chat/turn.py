@@ -172,7 +172,8 @@ class TurnStory:
                 return sure, [], degraded
             try:
                 async with asyncio.timeout(stopwatch.remaining_ms("retrieval") / 1000):
-                    return sure, await retrieving, degraded
+                    found = await retrieving
+                    return sure, found.chunks, [*degraded, *found.degraded]
             except (DependencyError, TimeoutError) as error:
                 dependency = error.dependency if isinstance(error, DependencyError) else "retrieval"
                 return sure, [], [*degraded, dependency]
