@@ -8,6 +8,7 @@ import binascii
 from typing import Any
 
 from mangaassist import wiring
+from mangaassist.capacity.latency import latency_budget
 from mangaassist.chat.service import Observed
 from mangaassist.observability import count, logger, metrics, tracer
 
@@ -63,6 +64,9 @@ def _observe(seen: Observed) -> None:
         }
         count("TimeToFirstTokenMs", metadata.timings_ms.get("first_token", 0), "Milliseconds")
         count("TurnDurationMs", metadata.timings_ms["total"], "Milliseconds", intent=metadata.intent)
+        for hop in latency_budget().hops:
+            if (spent := hop.spent_ms(metadata.timings_ms)) is not None:
+                count(hop.metric, spent, "Milliseconds")
         if "rerank" in metadata.timings_ms:
             count("RerankLatencyMs", metadata.timings_ms["rerank"], "Milliseconds")
         if metadata.guardrail_action in ("corrected", "blocked"):

@@ -147,6 +147,7 @@ class ChatService:
                             completed=event,
                         )
                     await delivery.send(event)
+                    stopwatch.mark("first_text_posted")
                     if isinstance(event, TurnFailed):
                         await record.write("failed")
                         return Observed(event.code.value, response_id, frames=len(delivery.sent))

@@ -219,6 +219,7 @@ class TurnStory:
                 parameters=choice.parameters,
             )
             answer.choice = choice
+            stopwatch.mark("generation_started")
             try:
                 with stopwatch.stage("generation"):
                     async with aclosing(self.model.stream(request)) as events:
