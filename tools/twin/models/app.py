@@ -28,11 +28,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.models import intent, reranker
+from services.models.intent import IntentService
+from services.models.reranker import RerankService
+from services.models.small.embedding import Embedder
 from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope
 from tools.twin.models import catalogue, sagemaker, titan
 from tools.twin.models.converse import ConverseResponse
 from tools.twin.models.converse_request import read_call
-from tools.twin.models.embedding import Embedder
 from tools.twin.models.errors import (
     BEDROCK_STATUS,
     SAGEMAKER_STATUS,
@@ -42,9 +45,7 @@ from tools.twin.models.errors import (
 )
 from tools.twin.models.failures import Failure, FailureQueue, failing
 from tools.twin.models.generation import Engine
-from tools.twin.models.intents import IntentModel
 from tools.twin.models.pace import Metronome
-from tools.twin.models.reranker import Reranker
 from tools.twin.models.streams import StreamLog
 
 BEDROCK = "bedrock-runtime"
@@ -60,15 +61,15 @@ class Models:
     """The trained models in memory; ``version`` changes whenever they do."""
 
     embedder: Embedder
-    intents: IntentModel
-    reranker: Reranker
+    intents: IntentService
+    reranker: RerankService
     version: str
 
     @classmethod
     def load(cls, folder: Path) -> Models:
         """Read what ``train`` wrote."""
         embedder = Embedder(folder)
-        return cls(embedder, IntentModel(folder), Reranker(folder, embedder), folder.name)
+        return cls(embedder, intent.small(folder), reranker.small(folder, embedder), folder.name)
 
 
 def create_app(models: Models, engine: Engine, metronome: Metronome) -> FaultInjector:
