@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from aws_cdk import App
 
 from stacks.alerts import AlertsStack
+from stacks.backup import BackupStack
+from stacks.cache import CacheStack
 from stacks.chat import ChatStack
 from stacks.environments import EnvironmentSettings
 from stacks.guardrail import GuardrailStack
 from stacks.ingest import IngestStack
 from stacks.model_policy import ModelPolicyStack
+from stacks.network import NetworkStack
+from stacks.replica import ReplicaStack
 from stacks.search import SearchStack
 from stacks.sessions import SessionsStack
 from stacks.web import WebStack
@@ -22,6 +26,10 @@ class MangaAssist:
     """The stacks of one environment."""
 
     alerts: AlertsStack
+    network: NetworkStack | None
+    cache: CacheStack | None
+    replicas: tuple[ReplicaStack, ...]
+    backup: BackupStack | None
     sessions: SessionsStack
     search: SearchStack
     policy: ModelPolicyStack
@@ -34,19 +42,50 @@ class MangaAssist:
 def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
     """Add the stacks of one environment to ``app``."""
     alerts = AlertsStack(app, settings=settings)
+    network = NetworkStack(app, settings=settings, network=settings.network) if settings.network else None
+    cache = (
+        CacheStack(app, settings=settings, limits=settings.cache, network=network)
+        if settings.cache and network
+        else None
+    )
+    replicas = tuple(ReplicaStack(app, settings=settings, region=region) for region in settings.replica_regions)
     sessions = SessionsStack(app, settings=settings)
-    search = SearchStack(app, settings=settings)
+    search = SearchStack(app, settings=settings, network=network)
     policy = ModelPolicyStack(app, settings=settings)
-    ingest = IngestStack(app, settings=settings, search=search, policy=policy)
-    guardrail = GuardrailStack(app, settings=settings, ingest=ingest)
+    ingest = IngestStack(app, settings=settings, search=search, policy=policy, network=network)
+    guardrail = GuardrailStack(app, settings=settings, ingest=ingest, network=network)
     chat = ChatStack(
-        app, settings=settings, sessions=sessions, search=search, policy=policy, guardrail=guardrail
+        app,
+        settings=settings,
+        sessions=sessions,
+        search=search,
+        policy=policy,
+        guardrail=guardrail,
+        network=network,
+        cache=cache,
     )
     web = WebStack(app, settings=settings, chat=chat)
-    for stack in (sessions, search, policy, ingest, guardrail, chat, web):
+    backup = (
+        BackupStack(
+            app,
+            settings=settings,
+            backups=settings.backups,
+            tables={"sessions": sessions.table.table_arn, "catalogue": ingest.catalogue.table_arn},
+        )
+        if settings.backups
+        else None
+    )
+    for copied in (sessions, ingest):
+        for replica in replicas:
+            copied.add_stack_dependency(replica, "its replicas need the key and the bucket over there")
+    for stack in (sessions, search, policy, ingest, guardrail, chat, web, *filter(None, (cache, backup))):
         stack.add_stack_dependency(alerts, "its alarms tell the topics there, which they know by name")
     return MangaAssist(
         alerts=alerts,
+        network=network,
+        cache=cache,
+        replicas=replicas,
+        backup=backup,
         sessions=sessions,
         search=search,
         policy=policy,

@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.cache import CacheStack
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.python_function import PythonFunction
@@ -20,6 +21,7 @@ from stacks.guardrail import GuardrailStack
 from stacks.ingest import SEARCH_ALIAS
 from stacks.model_access import embedding_model_id, generation_model_ids, model_arns
 from stacks.model_policy import ModelPolicyStack
+from stacks.network import NetworkStack
 from stacks.search import SearchStack
 from stacks.sessions import SessionsStack
 
@@ -39,6 +41,8 @@ class ChatStack(EnvironmentStack):
         search: SearchStack,
         policy: ModelPolicyStack,
         guardrail: GuardrailStack,
+        network: NetworkStack | None,
+        cache: CacheStack | None,
     ) -> None:
         super().__init__(
             scope, "Chat", settings=settings, description="Guest tokens over HTTP, turns over a WebSocket"
@@ -68,7 +72,7 @@ class ChatStack(EnvironmentStack):
         authorizer = self._authorizer()
         connect = self._connect(sessions)
         disconnect = self._disconnect(sessions)
-        self.message = self._message(sessions, search, policy, guardrail)
+        self.message = self._message(sessions, search, policy, guardrail, network, cache)
         self.guest_token_route = self.http.route(
             apigatewayv2.HttpMethod.POST, "/v1/chat/guest-tokens", guest_token.alias
         )
@@ -161,6 +165,8 @@ class ChatStack(EnvironmentStack):
         search: SearchStack,
         policy: ModelPolicyStack,
         guardrail: GuardrailStack,
+        network: NetworkStack | None,
+        cache: CacheStack | None,
     ) -> PythonFunction:
         settings = self.settings
         judge = guardrail.function.alias.function_arn
@@ -176,6 +182,8 @@ class ChatStack(EnvironmentStack):
         }
         if settings.intent_endpoint is not None:
             variables["INTENT_ENDPOINT"] = settings.intent_endpoint
+        if cache is not None:
+            variables.update(cache.variables(cache.chat_user))
         function = PythonFunction(
             self,
             "Message",
@@ -187,6 +195,8 @@ class ChatStack(EnvironmentStack):
             memory_mb=settings.message_memory_mb,
             reserved_concurrency=settings.message_reserved_concurrency,
             provisioned_concurrency=settings.message_provisioned_concurrency,
+            # It posts to WebSocket connections, whose addresses are public.
+            network=network.placement(internet=True) if network else None,
             variables=variables,
         )
         sessions.grant(
@@ -213,6 +223,8 @@ class ChatStack(EnvironmentStack):
                     )
                 ],
             )
+        if cache is not None:
+            cache.grant(function, cache.chat_user)
         search.grant_read(function)
         policy.grant_read(function)
         return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -84,6 +84,14 @@ class Network(Settings):
 
     nat_gateways: int = Field(ge=1, le=2)
     """Functions inside post to WebSocket connections, which are public: at least one NAT gateway is needed."""
+    zones: tuple[str, str] = ("a", "b")
+    """Letters of the two availability zones; an account that lacks one of them names two others."""
+
+    @model_validator(mode="after")
+    def _two_zones(self) -> Self:
+        if len(set(self.zones)) != 2 or not all(len(zone) == 1 and zone.islower() for zone in self.zones):
+            raise ValueError(f"zones={self.zones}: two different letters, as in us-east-1a and us-east-1b")
+        return self
 
 
 class CacheLimits(Settings):
@@ -93,12 +101,27 @@ class CacheLimits(Settings):
     max_ecpu_per_second: int = Field(ge=1_000, le=15_000_000)
 
 
+class Backups(Settings):
+    """Copies of the tables in a vault of their own, beside the point-in-time recovery of the tables themselves."""
+
+    daily_days: int = Field(default=35, ge=7)
+    monthly_days: int = Field(default=365, ge=120)
+    """30 days at hand, the rest in cold storage, which asks for 90 days at least."""
+    locked: bool = False
+    """Nobody, the account's root included, can delete a copy before its time, once three days have passed."""
+
+
 class EndpointFleet(Settings):
     """One SageMaker endpoint: its instances and how far it scales."""
 
     instance_type: str = Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
     min_instances: int = Field(ge=1)
+    """With one instance an update moves all traffic at once: a canary is at most half of the instances."""
     max_instances: int = Field(ge=1)
+    image: str | None = Field(
+        default=None, pattern=r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[^:@]+[:@].+$"
+    )
+    """Container image; ``None`` takes AWS's ready-made one (``stacks/constructs/serving_images.py``)."""
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -114,6 +137,16 @@ class ModelServing(Settings):
 
     intent: EndpointFleet
     reranker: EndpointFleet
+
+
+EndpointRole = Literal["intent", "reranker"]
+
+
+class BedrockControls(Settings):
+    """A guardrail, and inference profiles that carry cost tags; both are free until they are used."""
+
+    guardrail_profile: str = Field(default="us.guardrail.v1:0", pattern=r"^[a-z-]+\.guardrail\.v1:0$")
+    """Where the Standard tier, the only one that reads Japanese, may process text: it needs a cross-region profile."""
 
 
 class Edge(Settings):
@@ -169,13 +202,17 @@ class EnvironmentSettings(Settings):
     model_geographies: tuple[Literal["global", "us", "eu", "jp", "au"], ...] = ("global",)
     """Where prompts may be processed: the inference profiles IAM allows. Data residency is decided here."""
     intent_endpoint: str | None = None
-    """SageMaker endpoint of the intent classifier; without one, unsure questions take the default intent."""
+    """A classifier served elsewhere, such as the twin's; without ``models`` and it, unsure questions take the default."""
+    rerank_endpoint: str | None = None
+    """A reranker served elsewhere; without ``models`` and it, search's own order stands."""
 
     network: Network | None = None
     cache: CacheLimits | None = None
     replica_regions: tuple[str, ...] = ()
-    """Regions that hold a replica of the sessions table."""
+    """Regions that hold a replica of the tables and of the catalogue feed."""
+    backups: Backups | None = None
     models: ModelServing | None = None
+    bedrock: BedrockControls | None = None
     edge: Edge | None = None
     alerting: Alerting = Alerting()
     audit: Audit | None = None
@@ -188,6 +225,23 @@ class EnvironmentSettings(Settings):
     def resource_prefix(self) -> str:
         """Start of the names that AWS wants unique within an account and region."""
         return f"mangaassist-{self.name}"
+
+    @property
+    def endpoints(self) -> Mapping[EndpointRole, str]:
+        """The SageMaker endpoints that answer here, by what they do: those of ``models``, or those served elsewhere."""
+        if self.models is not None:
+            return {role: f"{self.resource_prefix}-{role}" for role in get_args(EndpointRole)}
+        elsewhere: dict[EndpointRole, str | None] = {
+            "intent": self.intent_endpoint,
+            "reranker": self.rerank_endpoint,
+        }
+        return {role: name for role, name in elsewhere.items() if name is not None}
+
+    @model_validator(mode="after")
+    def _endpoints_have_one_owner(self) -> Self:
+        if self.models is not None and (self.intent_endpoint or self.rerank_endpoint):
+            raise ValueError("models and an endpoint served elsewhere: the chat could ask only one of them")
+        return self
 
     @model_validator(mode="after")
     def _token_ends_before_session(self) -> Self:
@@ -207,6 +261,20 @@ class EnvironmentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _cache_is_inside_a_network(self) -> Self:
+        if self.cache is not None and self.network is None:
+            raise ValueError("cache without network: Valkey is reached from inside a VPC only")
+        return self
+
+    @model_validator(mode="after")
+    def _replicas_are_elsewhere(self) -> Self:
+        if self.region in self.replica_regions or len(set(self.replica_regions)) < len(self.replica_regions):
+            raise ValueError(
+                f"replica_regions={self.replica_regions}: each another region than {self.region}, once"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _production_is_safe(self) -> Self:
         if self.name != "prod":
             return self
@@ -217,6 +285,12 @@ class EnvironmentSettings(Settings):
             )
         if self.search.min_ocu < 2:
             raise ValueError("prod search must not scale to zero: set search.min_ocu to 2 or more")
+        if self.backups is None or not self.backups.locked:
+            raise ValueError("prod keeps backups in a locked vault: set backups with locked=True (IAC-4)")
+        if self.models and min(self.models.intent.min_instances, self.models.reranker.min_instances) < 2:
+            raise ValueError(
+                "prod endpoints need min_instances of 2 or more: a canary is at most half of them"
+            )
         if self.log_retention_days < 90:
             raise ValueError("prod logs stay 90 days or longer (SEC-7)")
         return self
@@ -244,6 +318,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 protection=_DISPOSABLE,
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
                 intent_endpoint="mangaassist-local-intent",
+                rerank_endpoint="mangaassist-local-reranker",
                 websocket_throttle=Throttle(rate_per_second=1_000, burst=500),
                 http_throttle=Throttle(rate_per_second=100, burst=50),
             ),
@@ -254,6 +329,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 protection=_DISPOSABLE,
                 message_memory_mb=1_024,
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
+                bedrock=BedrockControls(),
                 websocket_throttle=Throttle(rate_per_second=50, burst=100),
                 http_throttle=Throttle(rate_per_second=10, burst=20),
             ),
@@ -262,6 +338,14 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 log_retention_days=30,
                 protection=_RECOVERABLE,
                 search=SearchCapacity(min_ocu=0, max_ocu=8),
+                network=Network(nat_gateways=1),
+                cache=CacheLimits(max_storage_gb=2, max_ecpu_per_second=5_000),
+                backups=Backups(),
+                models=ModelServing(
+                    intent=EndpointFleet(instance_type="ml.inf2.xlarge", min_instances=1, max_instances=2),
+                    reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=1, max_instances=2),
+                ),
+                bedrock=BedrockControls(),
                 websocket_throttle=Throttle(rate_per_second=500, burst=1_000),
                 http_throttle=Throttle(rate_per_second=50, burst=100),
             ),
@@ -272,6 +356,15 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 message_reserved_concurrency=500,
                 message_provisioned_concurrency=5,
                 search=SearchCapacity(min_ocu=2, max_ocu=16),
+                network=Network(nat_gateways=2),
+                cache=CacheLimits(max_storage_gb=50, max_ecpu_per_second=100_000),
+                replica_regions=("us-west-2",),
+                backups=Backups(locked=True),
+                models=ModelServing(
+                    intent=EndpointFleet(instance_type="ml.inf2.xlarge", min_instances=2, max_instances=8),
+                    reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=2, max_instances=8),
+                ),
+                bedrock=BedrockControls(),
                 websocket_throttle=Throttle(rate_per_second=2_000, burst=4_000),
                 http_throttle=Throttle(rate_per_second=200, burst=400),
             ),

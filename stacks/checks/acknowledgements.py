@@ -19,17 +19,75 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
         _accept(
             function.role,
             "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray's two write actions take no resource; rule MangaAssist-NoWildcardResources holds '*' to these two",
+            "X-Ray's two write actions take no resource; Lambda asks for the network interface actions on all of them and "
+            "the function itself is denied these; rule MangaAssist-NoWildcardResources holds '*' to these actions",
         )
         _accept(
             function.function,
             "AwsSolutions-L1",
             "Python 3.13 on purpose: supported as long as 3.14 (June 2029), and what every measurement here was made with",
         )
+    _network(stacks)
+    _replicas(stacks)
+    _backup(stacks)
     _model_policy(stacks)
     _ingest(stacks)
     _chat(stacks)
     _web(stacks)
+
+
+def _network(stacks: MangaAssist) -> None:
+    if stacks.network is None:
+        return
+    vpc = stacks.network.vpc
+    for subnet in (*vpc.public_subnets, *vpc.private_subnets):
+        _accept(
+            subnet,
+            "CloudFormation-Validate::W3010",
+            "named on purpose: Fn::GetAZs may answer otherwise one day, which would replace the subnets and all in them",
+        )
+
+
+def _replicas(stacks: MangaAssist) -> None:
+    for replica in stacks.replicas:
+        _accept(
+            replica.feed,
+            "AwsSolutions-S1",
+            "a copy that only S3 writes and nobody reads unless a region is lost; CloudTrail has what is done to it",
+        )
+    copied = stacks.ingest.replication
+    if copied is None:
+        return
+    _accept(
+        copied.role,
+        f"AwsSolutions-IAM5[Resource::<{_logical_id(stacks.ingest.feed)}.Arn>/feed/*]",
+        "copies any feed file: file names are chosen by whoever uploads",
+    )
+    for region in stacks.ingest.settings.replica_regions:
+        _accept(
+            copied.role,
+            f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{stacks.ingest.settings.resource_prefix}-feed-{region}-"
+            "<AWS::AccountId>/feed/*]",
+            "writes the copy of any feed file",
+        )
+        _accept(
+            copied.role,
+            f"AwsSolutions-IAM5[Resource::arn:aws:kms:{region}:<AWS::AccountId>:key/*]",
+            "the key's id is made in the other region; a condition holds the statement to the one key with our alias",
+        )
+
+
+def _backup(stacks: MangaAssist) -> None:
+    if stacks.backup is None:
+        return
+    for role, purpose in ((stacks.backup.role, "Backup"), (stacks.backup.restore_role, "Restores")):
+        _accept(
+            role,
+            "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            f"AWSBackupServiceRolePolicyFor{purpose}]",
+            "AWS keeps this policy in step with what AWS Backup calls, and only that service, for this account, may take "
+            "the role; a policy of our own that lacks tomorrow's call would be found out when a copy is needed",
+        )
 
 
 def _model_policy(stacks: MangaAssist) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stacks.checks.rule import Finding, Rule, Template, policy_statements
+from stacks.constructs.python_function import NETWORK_INTERFACES
 
-WITHOUT_RESOURCES = frozenset({"xray:PutTelemetryRecords", "xray:PutTraceSegments"})
+WITHOUT_RESOURCES = frozenset({"xray:PutTelemetryRecords", "xray:PutTraceSegments", *NETWORK_INTERFACES})
+"""Actions that take no resource, and those that Lambda checks against all of them before it puts a function into a
+VPC; these the function itself is denied."""
 
 
 def _check(template: Template) -> Iterator[Finding]:

@@ -18,7 +18,9 @@ from aws_cdk import (
 from stacks.checks import (
     function_logs_expire,
     functions_behind_alias,
+    no_default_security_group,
     no_emulator_addresses,
+    no_open_ingress,
     no_secrets,
     no_wildcard_actions,
     no_wildcard_resources,
@@ -27,7 +29,9 @@ from stacks.checks import (
 RULES: Final = (
     function_logs_expire.RULE,
     functions_behind_alias.RULE,
+    no_default_security_group.RULE,
     no_emulator_addresses.RULE,
+    no_open_ingress.RULE,
     no_secrets.RULE,
     no_wildcard_actions.RULE,
     no_wildcard_resources.RULE,

@@ -100,5 +100,11 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     """Absent where no reranker is deployed: then search's own order stands."""
     rerank_budget_ms: int = 150
     """Longest wait for the reranker; its own target is 50 ms (RET-3)."""
+    cache_endpoint: str | None = None
+    """Host and port of Valkey, over TLS; absent where no cache is deployed, and nothing may then be missed."""
+    cache_name: str | None = None
+    """Part of what an IAM token for the cache signs."""
+    cache_user: str | None = None
+    """Id and name alike."""
     deadline_ms: int = 25_000
     """Whole-request deadline, inside the gateway's 29 s (RES-5)."""
