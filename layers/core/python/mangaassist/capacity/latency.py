@@ -86,8 +86,12 @@ def latency_budget() -> LatencyBudget:
     return LatencyBudget(document["total_ms"], tuple(_hop(hop) for hop in document["hops"]))
 
 
-def _hop(document: dict[str, Any]) -> Hop:
-    between = document.pop("between", None)
+def _hop(document: Mapping[str, Any]) -> Hop:
+    between = document.get("between")
     return Hop(
-        **{**document, "stages": tuple(document.get("stages", ()))}, between=tuple(between) if between else None
+        name=document["name"],
+        budget_ms=document["budget_ms"],
+        what=document["what"],
+        stages=tuple(document.get("stages", ())),
+        between=(between[0], between[1]) if between else None,
     )
