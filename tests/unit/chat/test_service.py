@@ -18,7 +18,8 @@ from mangaassist.errors import (
     DependencyThrottled,
     DependencyTimeout,
 )
-from mangaassist.ports import IntentScore, Intervention, Judgement
+from mangaassist.generation.provisioned import NothingProvisioned
+from mangaassist.ports import IntentScore, Intervention, Judgement, ProvisionedModels
 from mangaassist.protocol import frame_adapter
 from mangaassist.retrieval.reranking import Reranking
 from mangaassist.retrieval.retriever import Retriever
@@ -57,6 +58,8 @@ class World:
     sessions: FakeSessions = field(default_factory=lambda: FakeSessions(CONNECTION))
     channel: FakeChannel = field(default_factory=FakeChannel)
     fallbacks: list[tuple[str, str, str]] = field(default_factory=list)
+    provisioned: ProvisionedModels = field(default_factory=NothingProvisioned)
+    overflows: list[tuple[str, str]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     unranked: list[str] = field(default_factory=list)
     deadline_ms: int = 25_000
@@ -71,6 +74,8 @@ class World:
                 model=self.model,
                 judge=self.judge,
                 on_fallback=lambda *fallback: self.fallbacks.append(fallback),
+                provisioned=self.provisioned,
+                on_overflow=lambda *overflow: self.overflows.append(overflow),
             ),
             deadline_ms=self.deadline_ms,
             session_ttl_seconds=60,
@@ -392,3 +397,37 @@ async def test_a_version_one_client_sees_no_rating(world: World) -> None:
     world.sessions.open = Connection("c", "s", "guest-1", 1, session_resumed=False, expires_at=9_999_999_999)
     await world.say()
     assert all("rating" not in card for card in world.final["cards"])
+
+
+class Bought:
+    """Bought capacity for the model of the strong tier."""
+
+    async def active(self) -> dict[str, str]:
+        return {"anthropic.claude-sonnet-5-5": ARN}
+
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc123"
+
+
+@pytest.mark.req("GEN-9")
+async def test_bought_capacity_answers_first() -> None:
+    world = World(provisioned=Bought())
+    await world.say()
+    assert [request.model_id for request in world.model.requests] == [ARN]
+    assert world.final["metadata"]["model_tier"] == "strong"
+    assert ARN not in json.dumps(world.channel.frames), "the ARN names our account"
+
+
+@pytest.mark.req("GEN-9")
+async def test_overflow_goes_on_demand_and_is_no_degradation() -> None:
+    world = World(provisioned=Bought())
+    world.model.scripts.appendleft([DependencyThrottled("bedrock", "ThrottlingException")])
+    await world.say()
+    assert [request.model_id for request in world.model.requests] == [
+        ARN,
+        "global.anthropic.claude-sonnet-5-5",
+    ]
+    assert world.final["metadata"]["model_tier"] == "strong"
+    assert world.final["metadata"]["degraded"] == []
+    assert world.overflows == [("strong", "ThrottlingException")]
+    assert world.fallbacks == []

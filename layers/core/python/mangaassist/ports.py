@@ -140,6 +140,14 @@ class PolicySource(Protocol):
     async def current(self) -> ModelPolicy: ...
 
 
+class ProvisionedModels(Protocol):
+    """Bought model capacity in force; never fails, because without an answer everything goes on demand."""
+
+    async def active(self) -> Mapping[str, str]:
+        """ARNs by foundation model id."""
+        ...
+
+
 # --- judgement ------------------------------------------------------------------------------------
 
 

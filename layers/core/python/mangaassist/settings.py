@@ -106,5 +106,7 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     """Part of what an IAM token for the cache signs."""
     cache_user: str | None = None
     """Id and name alike."""
+    capacity_table: str | None = None
+    """Where bought model capacity is published; absent where none is ever bought."""
     deadline_ms: int = 25_000
     """Whole-request deadline, inside the gateway's 29 s (RES-5)."""

@@ -15,7 +15,7 @@ from mangaassist.settings import MessageSettings, SessionSettings
 if TYPE_CHECKING:
     from mangaassist.adapters.dynamodb_sessions import DynamoDBSessions
     from mangaassist.chat.service import ChatService
-    from mangaassist.ports import FrameChannel
+    from mangaassist.ports import FrameChannel, ProvisionedModels
 
 
 @cache
@@ -105,10 +105,26 @@ def chat_service() -> ChatService:
                 client("lambda", read_timeout_seconds=5.0, attempts=1), settings.guardrail_function
             ),
             on_fallback=_model_fell_back,
+            provisioned=_provisioned(settings),
+            on_overflow=_model_overflowed,
         ),
         deadline_ms=settings.deadline_ms,
         session_ttl_seconds=settings.session_ttl_seconds,
         on_turn_failed=_turn_failed,
+    )
+
+
+def _provisioned(settings: MessageSettings) -> ProvisionedModels:
+    if settings.capacity_table is None:
+        from mangaassist.generation.provisioned import NothingProvisioned
+
+        return NothingProvisioned()
+    from mangaassist.adapters.clients import client
+    from mangaassist.adapters.dynamodb_capacity import DynamoDBProvisionedModels
+
+    # A turn waits for this: with on demand at hand there is nothing worth a longer wait.
+    return DynamoDBProvisionedModels(
+        client("dynamodb", read_timeout_seconds=1.0, attempts=1), settings.capacity_table
     )
 
 
@@ -125,6 +141,11 @@ def _reranker_fell_back(reason: str) -> None:
 def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:
     logger().warning("model fallback", fallback_from=fallback_from, fallback_to=fallback_to, reason=reason)
     count("ModelFallback", fallback_from=fallback_from, fallback_to=fallback_to)
+
+
+def _model_overflowed(tier: str, reason: str) -> None:
+    logger().warning("provisioned capacity did not take a call; on demand did", tier=tier, reason=reason)
+    count("ThroughputOverflow", tier=tier)
 
 
 def _turn_failed(response_id: str, error: BaseException) -> None:

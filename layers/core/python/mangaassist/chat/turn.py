@@ -30,6 +30,7 @@ from mangaassist.ports import (
     LanguageModel,
     ModelRequest,
     PolicySource,
+    ProvisionedModels,
     StreamEnd,
     TextChunk,
 )
@@ -87,6 +88,9 @@ class TurnStory:
     judge: AnswerJudge
     on_fallback: Callable[[str, str, str], None]
     """Told ``(fallback_from, fallback_to, reason)`` of every model fallback (GEN-4)."""
+    provisioned: ProvisionedModels
+    on_overflow: Callable[[str, str], None]
+    """Told ``(tier, reason)`` whenever bought capacity did not take a call and on demand did (GEN-9)."""
 
     async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncGenerator[TurnEvent]:
         """The turn's events; the last one is ``TurnCompleted`` or ``TurnFailed``."""
@@ -192,13 +196,16 @@ class TurnStory:
         stopwatch: Stopwatch,
     ) -> tuple[Prompt, tuple[TierChoice, ...], str]:
         from mangaassist.generation.prompt import build_prompt
+        from mangaassist.generation.provisioned import with_provisioned
 
         with stopwatch.stage("context"):
-            policy, history = await asyncio.gather(self.policies.current(), question.history())
+            policy, active, history = await asyncio.gather(
+                self.policies.current(), self.provisioned.active(), question.history()
+            )
             prompt = build_prompt(
                 question=text, language=language, chunks=chunks, history=history, hints=question.hints
             )
-        return prompt, policy.chain(ANSWER_TASK), self.policies.version
+        return prompt, with_provisioned(policy.chain(ANSWER_TASK), active), self.policies.version
 
     async def _generate(
         self, prompt: Prompt, chain: Sequence[TierChoice], answer: _Answer, stopwatch: Stopwatch
@@ -211,7 +218,7 @@ class TurnStory:
         for position, choice in enumerate(chain):
             guard = InlineGuard()
             request = ModelRequest(
-                model_id=choice.model_id,
+                model_id=choice.target,
                 system=prompt.system,
                 messages=prompt.messages,
                 max_tokens=choice.max_tokens,
@@ -240,6 +247,10 @@ class TurnStory:
                 following = chain[position + 1] if position + 1 < len(chain) else None
                 if answer.text or following is None:
                     raise ModelUnavailable(error.dependency, error.reason) from error
+                if choice.provisioned_arn is not None:
+                    # The same model answers on demand: nothing is worse for the shopper.
+                    self.on_overflow(choice.tier, error.reason)
+                    continue
                 self.on_fallback(choice.tier, following.tier, error.reason)
                 answer.degraded.append(f"model:{choice.tier}")
 
