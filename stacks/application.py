@@ -8,12 +8,15 @@ from aws_cdk import App
 
 from stacks.alerts import AlertsStack
 from stacks.backup import BackupStack
+from stacks.bedrock import BedrockStack
 from stacks.cache import CacheStack
 from stacks.chat import ChatStack
 from stacks.environments import EnvironmentSettings
 from stacks.guardrail import GuardrailStack
 from stacks.ingest import IngestStack
 from stacks.model_policy import ModelPolicyStack
+from stacks.model_registry import ModelRegistryStack
+from stacks.models import ModelsStack
 from stacks.network import NetworkStack
 from stacks.replica import ReplicaStack
 from stacks.search import SearchStack
@@ -33,6 +36,9 @@ class MangaAssist:
     sessions: SessionsStack
     search: SearchStack
     policy: ModelPolicyStack
+    bedrock: BedrockStack | None
+    registry: ModelRegistryStack | None
+    models: ModelsStack | None
     ingest: IngestStack
     guardrail: GuardrailStack
     chat: ChatStack
@@ -48,10 +54,19 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         if settings.cache and network
         else None
     )
-    replicas = tuple(ReplicaStack(app, settings=settings, region=region) for region in settings.replica_regions)
+    replicas = tuple(
+        ReplicaStack(app, settings=settings, region=region) for region in settings.replica_regions
+    )
     sessions = SessionsStack(app, settings=settings)
     search = SearchStack(app, settings=settings, network=network)
     policy = ModelPolicyStack(app, settings=settings)
+    bedrock = BedrockStack(app, settings=settings, controls=settings.bedrock) if settings.bedrock else None
+    registry = ModelRegistryStack(app, settings=settings, models=settings.models) if settings.models else None
+    models = (
+        ModelsStack(app, settings=settings, models=settings.models, registry=registry, network=network)
+        if settings.models and registry
+        else None
+    )
     ingest = IngestStack(app, settings=settings, search=search, policy=policy, network=network)
     guardrail = GuardrailStack(app, settings=settings, ingest=ingest, network=network)
     chat = ChatStack(
@@ -78,7 +93,16 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
     for copied in (sessions, ingest):
         for replica in replicas:
             copied.add_stack_dependency(replica, "its replicas need the key and the bucket over there")
-    for stack in (sessions, search, policy, ingest, guardrail, chat, web, *filter(None, (cache, backup))):
+    for stack in (
+        sessions,
+        search,
+        policy,
+        ingest,
+        guardrail,
+        chat,
+        web,
+        *filter(None, (cache, backup, models)),
+    ):
         stack.add_stack_dependency(alerts, "its alarms tell the topics there, which they know by name")
     return MangaAssist(
         alerts=alerts,
@@ -89,6 +113,9 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         sessions=sessions,
         search=search,
         policy=policy,
+        bedrock=bedrock,
+        registry=registry,
+        models=models,
         ingest=ingest,
         guardrail=guardrail,
         chat=chat,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, cast
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
@@ -16,7 +18,7 @@ from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.websocket_api import WebSocketApi
-from stacks.environments import EnvironmentSettings
+from stacks.environments import EndpointRole, EnvironmentSettings
 from stacks.guardrail import GuardrailStack
 from stacks.ingest import SEARCH_ALIAS
 from stacks.model_access import embedding_model_id, generation_model_ids, model_arns
@@ -27,6 +29,9 @@ from stacks.sessions import SessionsStack
 
 DEADLINE_MS = 25_000
 """The whole request, inside the gateway's 29 s (RES-5)."""
+ENDPOINT_VARIABLES: Final[Mapping[EndpointRole, str]] = MappingProxyType(
+    {"intent": "INTENT_ENDPOINT", "reranker": "RERANK_ENDPOINT"}
+)
 
 
 class ChatStack(EnvironmentStack):
@@ -180,8 +185,8 @@ class ChatStack(EnvironmentStack):
             "DEADLINE_MS": str(DEADLINE_MS),
             **policy.variables,
         }
-        if settings.intent_endpoint is not None:
-            variables["INTENT_ENDPOINT"] = settings.intent_endpoint
+        for role, name in settings.endpoints.items():
+            variables[ENDPOINT_VARIABLES[role]] = name
         if cache is not None:
             variables.update(cache.variables(cache.chat_user))
         function = PythonFunction(
@@ -214,13 +219,12 @@ class ChatStack(EnvironmentStack):
             "bedrock:InvokeModelWithResponseStream",
             on=model_arns(self, *generation_model_ids(settings), embedding_model_id()),
         )
-        if settings.intent_endpoint is not None:
+        if settings.endpoints:
             function.allow(
                 "sagemaker:InvokeEndpoint",
                 on=[
-                    self.format_arn(
-                        service="sagemaker", resource="endpoint", resource_name=settings.intent_endpoint
-                    )
+                    self.format_arn(service="sagemaker", resource="endpoint", resource_name=name)
+                    for name in settings.endpoints.values()
                 ],
             )
         if cache is not None:

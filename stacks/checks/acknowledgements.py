@@ -31,6 +31,7 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _replicas(stacks)
     _backup(stacks)
     _model_policy(stacks)
+    _models(stacks)
     _ingest(stacks)
     _chat(stacks)
     _web(stacks)
@@ -97,6 +98,67 @@ def _model_policy(stacks: MangaAssist) -> None:
         f"AwsSolutions-IAM5[Resource::arn:aws:appconfig:{policy.region}:<AWS::AccountId>:application/"
         f"<{_logical_id(policy.application)}>/environment/<{_logical_id(policy.policy_environment)}>/deployment/*]",
         "watches the one deployment it starts, whose number AppConfig makes",
+    )
+
+
+def _models(stacks: MangaAssist) -> None:
+    registry, models = stacks.registry, stacks.models
+    if registry is None or models is None:
+        return
+    prefix = registry.settings.resource_prefix
+    objects = f"arn:aws:s3:::{prefix}-models-<AWS::AccountId>"
+    _accept(
+        registry.bucket,
+        "AwsSolutions-S1",
+        "holds models and captured answers without a word of a shopper's; CloudTrail has what is done to it",
+    )
+    for finding, reason in (
+        (
+            "*",
+            "ecr:GetAuthorizationToken takes no resource; rule MangaAssist-NoWildcardResources holds '*' to it",
+        ),
+        *(
+            (f"{objects}/{place}/*", "reads and writes files that people and pipeline executions name")
+            for place in ("base", "datasets", "runs")
+        ),
+        *(
+            (
+                f"arn:aws:sagemaker:{registry.region}:<AWS::AccountId>:{kind}/pipelines-*",
+                "a pipeline names its jobs after its execution",
+            )
+            for kind in ("training-job", "processing-job")
+        ),
+        *(
+            (
+                f"arn:aws:sagemaker:{registry.region}:<AWS::AccountId>:model-package/{prefix}-{role}/*",
+                "numbers the versions it registers in this group",
+            )
+            for role in models.endpoints
+        ),
+        *(
+            (
+                f"arn:aws:logs:{registry.region}:<AWS::AccountId>:log-group:/aws/sagemaker/{group}:*",
+                "SageMaker has one log group for all jobs, and a stream for each",
+            )
+            for group in ("TrainingJobs", "ProcessingJobs")
+        ),
+    ):
+        _accept(registry.pipeline_role, f"AwsSolutions-IAM5[Resource::{finding}]", reason)
+    for role, endpoint in models.endpoints.items():
+        _accept(
+            endpoint.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "actions that take no resource, and those by which SageMaker puts instances into the VPC; rule "
+            "MangaAssist-NoWildcardResources holds '*' to these",
+        )
+        for place, reason in (
+            ("released", "a release is a new key under the model's own prefix"),
+            ("runs", "as released: a pipeline execution is a new key"),
+            ("captured", "SageMaker names captured files by the hour"),
+        ):
+            _accept(endpoint.role, f"AwsSolutions-IAM5[Resource::{objects}/{place}/{role}/*]", reason)
+    _accept(
+        models.failures, "AwsSolutions-SQS3", "is itself where failed events end; an alarm watches its depth"
     )
 
 

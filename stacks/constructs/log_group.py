@@ -23,6 +23,11 @@ _RETENTION: Final = {
 }
 
 
+def retention(settings: EnvironmentSettings) -> logs.RetentionDays:
+    """How long lines are kept."""
+    return _RETENTION[settings.log_retention_days]
+
+
 def log_group_name(settings: EnvironmentSettings, name: str) -> str:
     """``/mangaassist/<environment>/<name>``."""
     return f"/mangaassist/{settings.name}/{name}"
@@ -37,6 +42,6 @@ def log_group(
         id,
         log_group_name=log_group_name(settings, name),
         encryption_key=key,
-        retention=_RETENTION[settings.log_retention_days],
+        retention=retention(settings),
         removal_policy=RemovalPolicy.RETAIN if settings.protection.retain else RemovalPolicy.DESTROY,
     )

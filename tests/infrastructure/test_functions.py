@@ -10,6 +10,7 @@ from mangaassist.catalogue.settings import IngestSettings
 from mangaassist.generation.policy import built_in_policy
 from mangaassist.guardrails.wiring import GuardrailSettings
 from mangaassist.settings import FunctionSettings, GuestTokenSettings, MessageSettings, SessionSettings
+from stacks.constructs.python_function import NETWORK_INTERFACES
 from tests.infrastructure.synthesized import ROOT, Synthesized, readable
 
 FOLDERS = {
@@ -53,7 +54,7 @@ MAY: dict[str, set[str]] = {
     }
     | POLICY_READER
     | TABLE_KEY,
-    "guardrail": {"dynamodb:BatchGetItem"},
+    "guardrail": {"dynamodb:BatchGetItem"} | TABLE_KEY,
     "ingest": {
         "aoss:APIAccessAll",
         "bedrock:InvokeModel",
@@ -66,7 +67,8 @@ MAY: dict[str, set[str]] = {
         "sqs:GetQueueUrl",
         "sqs:SendMessage",
     }
-    | POLICY_READER,
+    | POLICY_READER
+    | TABLE_KEY,
     "policy_seed": {
         "appconfig:CreateHostedConfigurationVersion",
         "appconfig:GetDeployment",
@@ -151,10 +153,12 @@ def test_a_function_writes_only_its_own_log(local: Synthesized) -> None:
 
 
 @pytest.mark.req("SEC-4")
-def test_only_tracing_reaches_every_resource(application: Synthesized) -> None:
+def test_only_tracing_and_entering_the_network_reach_every_resource(application: Synthesized) -> None:
     for folder in FOLDERS:
         anywhere = {action for action, on in application.permissions(folder).items() if "*" in on}
-        assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, folder
+        inside = "VpcConfig" in application.function(folder)
+        network = set(NETWORK_INTERFACES) if inside else set()
+        assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"} | network, folder
 
 
 @pytest.mark.req("SEC-4")
@@ -166,7 +170,9 @@ def test_keys_are_used_through_their_service_only(local: Synthesized) -> None:
         if "kms:Decrypt" in statement["Action"]
     ]
     services = {statement["Condition"]["StringEquals"]["kms:ViaService"] for statement in statements}
-    assert services == {"dynamodb.us-east-1.amazonaws.com", "secretsmanager.us-east-1.amazonaws.com"}
+    assert services == {
+        f"{service}.us-east-1.amazonaws.com" for service in ("dynamodb", "s3", "secretsmanager")
+    }
 
 
 @pytest.mark.req("GEN-1", "SEC-4")
@@ -205,15 +211,14 @@ def test_message_ends_before_the_gateway_gives_up(application: Synthesized) -> N
     assert deadline_ms < function["Timeout"] * 1_000 <= 29_000
 
 
-def test_intent_endpoint_is_named_only_where_there_is_one(application: Synthesized) -> None:
+def test_endpoints_are_named_only_where_there_are_some(application: Synthesized) -> None:
     variables: dict[str, Any] = application.function("message")["Environment"]["Variables"]
     actions = application.permissions("message")
-    assert variables.get("INTENT_ENDPOINT") == application.settings.intent_endpoint
-    if application.settings.intent_endpoint is None:
-        assert "sagemaker:InvokeEndpoint" not in actions
-    else:
-        (arn,) = actions["sagemaker:InvokeEndpoint"]
-        assert arn.endswith(f":endpoint/{application.settings.intent_endpoint}")
+    endpoints = application.settings.endpoints
+    assert variables.get("INTENT_ENDPOINT") == endpoints.get("intent")
+    assert variables.get("RERANK_ENDPOINT") == endpoints.get("reranker")
+    named = [arn.rsplit(":endpoint/", 1)[1] for arn in actions.get("sagemaker:InvokeEndpoint", [])]
+    assert named == sorted(endpoints.values())
 
 
 def test_prod_keeps_message_functions_warm(prod: Synthesized) -> None:
