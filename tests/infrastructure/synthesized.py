@@ -61,14 +61,15 @@ class Synthesized:
         return found
 
     def permissions(self, folder: str) -> dict[str, list[str]]:
-        """What the function's role may do: action by action, the resources, in readable form."""
+        """What the function's role allows: action by action, the resources, in readable form."""
         role = self.function(folder)["Role"]["Fn::GetAtt"][0]
         allowed: dict[str, list[str]] = {}
         for policy in self.resources("AWS::IAM::Policy").values():
             if {"Ref": role} not in policy["Properties"]["Roles"]:
                 continue
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-                assert statement["Effect"] == "Allow"
+                if statement["Effect"] == "Deny":
+                    continue
                 for action in _list(statement["Action"]):
                     allowed.setdefault(action, []).extend(map(readable, _list(statement["Resource"])))
         return {action: sorted(set(resources)) for action, resources in sorted(allowed.items())}

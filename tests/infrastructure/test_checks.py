@@ -9,7 +9,9 @@ import pytest
 from stacks.checks import (
     function_logs_expire,
     functions_behind_alias,
+    no_default_security_group,
     no_emulator_addresses,
+    no_open_ingress,
     no_secrets,
     no_wildcard_actions,
     no_wildcard_resources,
@@ -65,6 +67,8 @@ def test_no_wildcard_resources() -> None:
     assert _findings(rule, _policy("s3:GetObject", "*"))
     assert _findings(rule, _policy(["xray:PutTraceSegments", "s3:GetObject"], ["*"]))
     assert _findings(rule, _policy("xray:PutTraceSegments", "*")) == []
+    assert _findings(rule, _policy("ec2:CreateNetworkInterface", "*")) == []
+    assert _findings(rule, _policy(["ec2:CreateNetworkInterface", "ec2:RunInstances"], "*"))
     assert _findings(rule, _policy("s3:GetObject", {"Fn::GetAtt": ["Bucket", "Arn"]})) == []
 
 
@@ -95,6 +99,41 @@ def test_function_logs_expire() -> None:
 def test_no_emulator_addresses(value: Any) -> None:
     template = _template(Function=_function(Environment={"Variables": {"SEARCH_ENDPOINT": value}}))
     assert _findings(no_emulator_addresses.RULE, template)
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0/0", "10.0.0.0/16", "https://index.example"])
+def test_networks_are_not_addresses_of_the_emulator(value: str) -> None:
+    template = _template(Route=("AWS::EC2::Route", {"DestinationCidrBlock": value}))
+    assert _findings(no_emulator_addresses.RULE, template) == []
+
+
+@pytest.mark.req("IAC-2")
+@pytest.mark.parametrize(
+    "rule", [{"CidrIp": "0.0.0.0/0"}, {"CidrIp": "10.0.0.0/16"}, {"CidrIpv6": "::/0"}], ids=str
+)
+def test_no_open_ingress(rule: dict[str, str]) -> None:
+    inline = _template(Group=("AWS::EC2::SecurityGroup", {"SecurityGroupIngress": [rule]}))
+    assert _findings(no_open_ingress.RULE, inline) == [Finding("Group", "Properties.SecurityGroupIngress[0]")]
+    apart = _template(Rule=("AWS::EC2::SecurityGroupIngress", rule))
+    assert _findings(no_open_ingress.RULE, apart) == [Finding("Rule", "Properties")]
+    by_group = {"SourceSecurityGroupId": {"Ref": "Functions"}}
+    assert _findings(no_open_ingress.RULE, _template(Rule=("AWS::EC2::SecurityGroupIngress", by_group))) == []
+    outward = _template(Group=("AWS::EC2::SecurityGroup", {"SecurityGroupEgress": [rule]}))
+    assert _findings(no_open_ingress.RULE, outward) == []
+
+
+@pytest.mark.req("IAC-2")
+def test_no_default_security_group() -> None:
+    rule = no_default_security_group.RULE
+    named = {"SubnetIds": ["subnet"], "SecurityGroupIds": [{"Ref": "Group"}]}
+    default = {"SubnetIds": ["subnet"], "SecurityGroupIds": [{"Fn::GetAtt": ["Vpc", "DefaultSecurityGroup"]}]}
+    assert _findings(rule, _template(Function=_function())) == []
+    assert _findings(rule, _template(Function=_function(VpcConfig=named))) == []
+    assert _findings(rule, _template(Function=_function(VpcConfig={"SubnetIds": ["subnet"]})))
+    assert _findings(rule, _template(Function=_function(VpcConfig=default)))
+    gateway = {"VpcEndpointType": "Gateway"}
+    assert _findings(rule, _template(Endpoint=("AWS::EC2::VPCEndpoint", gateway))) == []
+    assert _findings(rule, _template(Endpoint=("AWS::EC2::VPCEndpoint", {"VpcEndpointType": "Interface"})))
 
 
 def test_no_emulator_variables() -> None:
