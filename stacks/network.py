@@ -54,6 +54,7 @@ OUTSIDE: Final[Mapping[str, str]] = MappingProxyType(
         "connect": "runs once per connection, in bursts after a reconnect storm; speaks to DynamoDB alone",
         "disconnect": "as connect",
         "guest_token": "as authorizer",
+    "model_warmup": "speaks to SageMaker by signed requests, with made-up questions",
         "model_capacity": "works for operators, on Bedrock's control plane, and sees no shopper's data",
         "model_warmup": "sends questions of its own making to the model endpoints",
         "policy_seed": "works for the deployment, on AppConfig's control plane, and sees no shopper's data",

@@ -242,6 +242,14 @@ class ModelEndpoint(Construct):
             scalable_dimension="sagemaker:variant:DesiredInstanceCount",
             min_capacity=self._fleet.min_instances,
             max_capacity=self._fleet.max_instances,
+            # AWS's own service-linked role, whatever is named here; without a name CDK would make one for nothing.
+            role=iam.Role.from_role_arn(
+                self,
+                "ScalingRole",
+                f"arn:{Stack.of(self).partition}:iam::{Stack.of(self).account}:role/aws-service-role/"
+                "sagemaker.application-autoscaling.amazonaws.com/"
+                "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+            ),
         )
         target.node.add_dependency(self.endpoint)
         cooldowns = {
