@@ -10,6 +10,8 @@ from stacks.alerts import AlertsStack
 from stacks.backup import BackupStack
 from stacks.bedrock import BedrockStack
 from stacks.cache import CacheStack
+from stacks.capacity import CapacityStack
+from stacks.capacity_state import CapacityStateStack
 from stacks.chat import ChatStack
 from stacks.environments import EnvironmentSettings
 from stacks.guardrail import GuardrailStack
@@ -41,7 +43,9 @@ class MangaAssist:
     models: ModelsStack | None
     ingest: IngestStack
     guardrail: GuardrailStack
+    capacity_state: CapacityStateStack
     chat: ChatStack
+    capacity: CapacityStack
     web: WebStack
 
 
@@ -69,6 +73,7 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
     )
     ingest = IngestStack(app, settings=settings, search=search, policy=policy, network=network)
     guardrail = GuardrailStack(app, settings=settings, ingest=ingest, network=network)
+    capacity_state = CapacityStateStack(app, settings=settings)
     chat = ChatStack(
         app,
         settings=settings,
@@ -78,7 +83,9 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         guardrail=guardrail,
         network=network,
         cache=cache,
+        capacity=capacity_state,
     )
+    capacity = CapacityStack(app, settings=settings, state=capacity_state, chat=chat, search=search)
     web = WebStack(app, settings=settings, chat=chat)
     backup = (
         BackupStack(
@@ -100,6 +107,7 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         ingest,
         guardrail,
         chat,
+        capacity,
         web,
         *filter(None, (cache, backup, models)),
     ):
@@ -118,6 +126,8 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         models=models,
         ingest=ingest,
         guardrail=guardrail,
+        capacity_state=capacity_state,
         chat=chat,
+        capacity=capacity,
         web=web,
     )

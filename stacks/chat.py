@@ -14,6 +14,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.cache import CacheStack
+from stacks.capacity_state import CapacityStateStack
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.python_function import PythonFunction
@@ -48,6 +49,7 @@ class ChatStack(EnvironmentStack):
         guardrail: GuardrailStack,
         network: NetworkStack | None,
         cache: CacheStack | None,
+        capacity: CapacityStateStack,
     ) -> None:
         super().__init__(
             scope, "Chat", settings=settings, description="Guest tokens over HTTP, turns over a WebSocket"
@@ -77,7 +79,7 @@ class ChatStack(EnvironmentStack):
         authorizer = self._authorizer()
         connect = self._connect(sessions)
         disconnect = self._disconnect(sessions)
-        self.message = self._message(sessions, search, policy, guardrail, network, cache)
+        self.message = self._message(sessions, search, policy, guardrail, network, cache, capacity)
         self.guest_token_route = self.http.route(
             apigatewayv2.HttpMethod.POST, "/v1/chat/guest-tokens", guest_token.alias
         )
@@ -172,6 +174,7 @@ class ChatStack(EnvironmentStack):
         guardrail: GuardrailStack,
         network: NetworkStack | None,
         cache: CacheStack | None,
+        capacity: CapacityStateStack,
     ) -> PythonFunction:
         settings = self.settings
         judge = guardrail.function.alias.function_arn
@@ -185,6 +188,8 @@ class ChatStack(EnvironmentStack):
             "DEADLINE_MS": str(DEADLINE_MS),
             **policy.variables,
         }
+        if settings.capacity.throughput:
+            variables["CAPACITY_TABLE"] = capacity.table.table_name
         for role, name in settings.endpoints.items():
             variables[ENDPOINT_VARIABLES[role]] = name
         if cache is not None:
@@ -212,6 +217,9 @@ class ChatStack(EnvironmentStack):
             "dynamodb:Query",
             "dynamodb:DeleteItem",
         )
+        self._scale(function)
+        if settings.capacity.throughput:
+            self._use_bought_capacity(function, capacity)
         function.allow("execute-api:ManageConnections", on=[self.websocket.connections_arn()])
         function.allow("lambda:InvokeFunction", on=[judge])
         function.allow(
@@ -232,6 +240,24 @@ class ChatStack(EnvironmentStack):
         search.grant_read(function)
         policy.grant_read(function)
         return function
+
+    def _scale(self, function: PythonFunction) -> None:
+        """Warm environments follow their use; the pre-warm function moves the bounds between which they do."""
+        base = self.settings.message_provisioned_concurrency
+        if base is not None:
+            function.alias.add_auto_scaling(
+                min_capacity=base, max_capacity=self.settings.capacity.message_ceiling
+            ).scale_on_utilization(utilization_target=0.7)
+
+    def _use_bought_capacity(self, function: PythonFunction, capacity: CapacityStateStack) -> None:
+        """Its ARN is new with every purchase, so the tag says which are ours."""
+        capacity.grant_read_published(function)
+        function.allow(
+            "bedrock:InvokeModel",
+            "bedrock:InvokeModelWithResponseStream",
+            on=[self.format_arn(service="bedrock", resource="provisioned-model", resource_name="*")],
+            conditions={"StringEquals": {"aws:ResourceTag/environment": self.settings.name}},
+        )
 
     def _allow_secret(self, function: PythonFunction) -> None:
         function.allow("secretsmanager:GetSecretValue", on=[self._secret_arn])

@@ -142,6 +142,31 @@ class ModelServing(Settings):
 EndpointRole = Literal["intent", "reranker"]
 
 
+class Throughput(Settings):
+    """Bedrock throughput that is bought before sales, for a model that it is sold for (CAP-2)."""
+
+    model_id: str
+    commitment: Literal["none", "OneMonth", "SixMonths"]
+    """No default: ``none`` is billed by the hour until it is deleted, a term is owed to its end."""
+    hours_before: int = Field(default=48, ge=1, le=48)
+    hours_after: int = Field(default=24, ge=0, le=24)
+    max_units: int = Field(default=1, ge=1, le=20)
+
+
+class Capacity(Settings):
+    """What this deployment makes of the sale calendar."""
+
+    calendar_share_percent: int = Field(default=100, ge=1, le=100)
+    """Of the calendar's expected concurrency."""
+    business_hours: bool = True
+    """Whether capacity is raised every day from 11:00 to 21:00 in Japan."""
+    message_ceiling: int = Field(default=500, ge=1)
+    """Most environments of the message function that are ever kept warm."""
+    endpoints_elsewhere: int | None = Field(default=None, ge=1)
+    """Most instances of model endpoints that another deployment owns and this one may raise; ``None`` leaves them."""
+    throughput: tuple[Throughput, ...] = ()
+
+
 class BedrockControls(Settings):
     """A guardrail, and inference profiles that carry cost tags; both are free until they are used."""
 
@@ -212,6 +237,7 @@ class EnvironmentSettings(Settings):
     """Regions that hold a replica of the tables and of the catalogue feed."""
     backups: Backups | None = None
     models: ModelServing | None = None
+    capacity: Capacity = Capacity()
     bedrock: BedrockControls | None = None
     edge: Edge | None = None
     alerting: Alerting = Alerting()
@@ -257,6 +283,22 @@ class EnvironmentSettings(Settings):
         if reserved is not None and provisioned is not None and provisioned > reserved:
             raise ValueError(
                 f"message_provisioned_concurrency={provisioned} is above the reserved {reserved}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warm_ceiling_fits_reserved(self) -> Self:
+        reserved, base = self.message_reserved_concurrency, self.message_provisioned_concurrency
+        if base is None:
+            return self
+        if reserved is not None and self.capacity.message_ceiling > reserved:
+            raise ValueError(
+                f"capacity.message_ceiling={self.capacity.message_ceiling} is above the reserved {reserved}"
+            )
+        if base > self.capacity.message_ceiling:
+            raise ValueError(
+                f"message_provisioned_concurrency={base} is above capacity.message_ceiling"
+                f"={self.capacity.message_ceiling}"
             )
         return self
 
@@ -319,6 +361,12 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
                 intent_endpoint="mangaassist-local-intent",
                 rerank_endpoint="mangaassist-local-reranker",
+                message_provisioned_concurrency=1,
+                capacity=Capacity(
+                    calendar_share_percent=25,
+                    endpoints_elsewhere=4,
+                    throughput=(Throughput(model_id="amazon.nova-lite-v1:0", commitment="none"),),
+                ),
                 websocket_throttle=Throttle(rate_per_second=1_000, burst=500),
                 http_throttle=Throttle(rate_per_second=100, burst=50),
             ),
@@ -328,6 +376,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 log_retention_days=7,
                 protection=_DISPOSABLE,
                 message_memory_mb=1_024,
+                capacity=Capacity(calendar_share_percent=1, business_hours=False),
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
                 bedrock=BedrockControls(),
                 websocket_throttle=Throttle(rate_per_second=50, burst=100),
@@ -337,6 +386,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 name="staging",
                 log_retention_days=30,
                 protection=_RECOVERABLE,
+                capacity=Capacity(calendar_share_percent=10, business_hours=False),
                 search=SearchCapacity(min_ocu=0, max_ocu=8),
                 network=Network(nat_gateways=1),
                 cache=CacheLimits(max_storage_gb=2, max_ecpu_per_second=5_000),

@@ -76,7 +76,7 @@ class SearchStack(EnvironmentStack):
                 [{"Rules": [{"ResourceType": "collection", "Resource": [resource]}], **_reachable(network)}]
             ),
         )
-        group = aoss.CfnCollectionGroup(
+        self.group = aoss.CfnCollectionGroup(
             self,
             "Group",
             name=self.collection_name,
@@ -93,14 +93,14 @@ class SearchStack(EnvironmentStack):
             self,
             "Collection",
             name=self.collection_name,
-            collection_group_name=group.name,
+            collection_group_name=self.group.name,
             type="VECTORSEARCH",
             standby_replicas="ENABLED",
             deletion_protection="ENABLED" if settings.protection.deletion_protection else "DISABLED",
         )
-        for required in (encryption, reached, group):
+        for required in (encryption, reached, self.group):
             self.collection.add_resource_dependency(required)
-        for stateful in (group, self.collection):
+        for stateful in (self.group, self.collection):
             stateful.apply_removal_policy(self.removal_policy)
         CfnOutput(self, "CollectionEndpoint", value=self.collection.attr_collection_endpoint)
 

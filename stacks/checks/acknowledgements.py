@@ -19,7 +19,7 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
         _accept(
             function.role,
             "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray's two write actions take no resource; Lambda asks for the network interface actions on all of them and "
+            "X-Ray's two write actions take no resource, nor do the lists and statistics that the capacity functions read; Lambda asks for the network interface actions on all of them and "
             "the function itself is denied these; rule MangaAssist-NoWildcardResources holds '*' to these actions",
         )
         _accept(
@@ -34,6 +34,7 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _models(stacks)
     _ingest(stacks)
     _chat(stacks)
+    _capacity(stacks)
     _web(stacks)
 
 
@@ -214,6 +215,28 @@ def _chat(stacks: MangaAssist) -> None:
         f"<{_logical_id(chat.websocket.api)}>/live/POST/@connections/*]",
         "connection ids are made by API Gateway at run time",
     )
+
+
+def _capacity(stacks: MangaAssist) -> None:
+    capacity = stacks.capacity
+    _accept(
+        capacity.missed,
+        "AwsSolutions-SQS3",
+        "is itself where ticks end that failed; an alarm watches its depth",
+    )
+    _accept(
+        capacity.prewarm.role,
+        f"AwsSolutions-IAM5[Resource::arn:aws:application-autoscaling:{capacity.region}:<AWS::AccountId>:"
+        "scalable-target/*]",
+        "the service makes the ids of scalable targets; a condition holds it to the dimensions that are raised",
+    )
+    for role in (capacity.model_capacity.role, stacks.chat.message.role):
+        if capacity.settings.capacity.throughput:
+            _accept(
+                role,
+                f"AwsSolutions-IAM5[Resource::arn:aws:bedrock:{capacity.region}:<AWS::AccountId>:provisioned-model/*]",
+                "every purchase gets a new ARN; conditions on the environment's tag hold it to our own",
+            )
 
 
 def _web(stacks: MangaAssist) -> None:

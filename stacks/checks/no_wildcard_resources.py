@@ -10,6 +10,9 @@ from stacks.constructs.vpc_actions import MODEL_INTERFACES
 
 WITHOUT_RESOURCES = frozenset(
     {
+        "application-autoscaling:DescribeScalableTargets",
+        "bedrock:ListProvisionedModelThroughputs",
+        "cloudwatch:GetMetricStatistics",
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
         "xray:PutTelemetryRecords",

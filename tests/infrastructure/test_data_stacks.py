@@ -28,6 +28,7 @@ STATEFUL = {
         "Feed908EF2E5": "AWS::S3::Bucket",
     },
     "Guardrail": {},
+    "CapacityState": {"Key961B73FD": "AWS::KMS::Key", "TableCD117FA1": "AWS::DynamoDB::GlobalTable"},
     "Chat": {"SecretKey573D36D8": "AWS::KMS::Key", "GuestTokenSecret1D1F14DF": "AWS::SecretsManager::Secret"},
     "Web": {"Bucket83908E77": "AWS::S3::Bucket"},
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mangaassist.capacity.settings import PrewarmSettings, ThroughputSettings
 from mangaassist.catalogue.settings import IngestSettings
 from mangaassist.generation.policy import built_in_policy
 from mangaassist.guardrails.wiring import GuardrailSettings
@@ -21,8 +22,10 @@ FOLDERS = {
     "guest_token",
     "ingest",
     "message",
+    "model_capacity",
     "policy_seed",
     "policy_validator",
+    "prewarm",
     "web_publish",
 }
 OPTIONAL = {"model_warmup"}
@@ -35,6 +38,12 @@ EVERYWHERE = {
 }
 TABLE_KEY = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
 POLICY_READER = {"appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"}
+
+CONTROL_PLANE_LISTS = {
+    "prewarm": {"application-autoscaling:DescribeScalableTargets"},
+    "model_capacity": {"bedrock:ListProvisionedModelThroughputs", "cloudwatch:GetMetricStatistics"},
+}
+"""Reads that AWS offers for everything or not at all."""
 
 MAY: dict[str, set[str]] = {
     "authorizer": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
@@ -79,6 +88,30 @@ MAY: dict[str, set[str]] = {
         "appconfig:StartDeployment",
     },
     "policy_validator": set(),
+    "prewarm": {
+        "aoss:BatchGetCollectionGroup",
+        "aoss:UpdateCollectionGroup",
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:RegisterScalableTarget",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "lambda:GetProvisionedConcurrencyConfig",
+        "sagemaker:DescribeEndpoint",
+    }
+    | TABLE_KEY,
+    "model_capacity": {
+        "bedrock:CreateProvisionedModelThroughput",
+        "bedrock:DeleteProvisionedModelThroughput",
+        "bedrock:GetProvisionedModelThroughput",
+        "bedrock:ListProvisionedModelThroughputs",
+        "bedrock:TagResource",
+        "cloudwatch:GetMetricStatistics",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+    }
+    | TABLE_KEY,
     "web_publish": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
 }
 
@@ -90,6 +123,8 @@ SETTINGS: dict[str, type[FunctionSettings]] = {
     "guest_token": GuestTokenSettings,
     "ingest": IngestSettings,
     "message": MessageSettings,
+    "model_capacity": ThroughputSettings,
+    "prewarm": PrewarmSettings,
 }
 
 
@@ -160,7 +195,8 @@ def test_only_tracing_and_entering_the_network_reach_every_resource(application:
         anywhere = {action for action, on in application.permissions(folder).items() if "*" in on}
         inside = "VpcConfig" in application.function(folder)
         network = set(NETWORK_INTERFACES) if inside else set()
-        assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"} | network, folder
+        listed = CONTROL_PLANE_LISTS.get(folder, set()) & set(application.permissions(folder))
+        assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"} | network | listed, folder
 
 
 @pytest.mark.req("SEC-4")
@@ -189,7 +225,8 @@ def test_message_may_invoke_every_model_of_the_built_in_policy_and_only_listed_o
         assert sum(arn.endswith(profile) for arn in allowed) == 1
         # Global profiles: the model in the calling region, and once more in no region.
         assert {f"arn:aws:bedrock:us-east-1::{model}", f"arn:aws:bedrock:::{model}"} <= set(allowed)
-    assert not [arn for arn in allowed if "*" in arn]
+    # A purchase gets a new ARN every time; a condition on its tag holds these to ours (test_capacity).
+    assert not [arn for arn in allowed if "*" in arn and not arn.endswith(":provisioned-model/*")]
     assert not [arn for arn in allowed if "sonnet-4-5" in arn], "a retired model stays closed"
     embedding = f"arn:aws:bedrock:us-east-1::foundation-model/{policy.embedding.model_id}"
     assert application.permissions("ingest")["bedrock:InvokeModel"] == [embedding]

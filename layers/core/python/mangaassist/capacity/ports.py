@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mangaassist.capacity.records import ThroughputRecord, WindowRecord
+    from mangaassist.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +117,4 @@ class ThroughputStore(Protocol):
 class Metrics(Protocol):
     """Where a number goes that an alarm watches."""
 
-    def __call__(self, name: str, value: float = 1, /, **dimensions: str) -> None: ...
+    def __call__(self, metric: Metric, value: float = 1, /) -> None: ...

@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from mangaassist import metrics
 from mangaassist.capacity.calendar import SaleCalendar, Window, expected_concurrency
 from mangaassist.capacity.ports import CapacityKind, Metrics, WindowStore
 from mangaassist.capacity.records import Step, WindowRecord, WindowState
 from mangaassist.capacity.resources import Resource
 from mangaassist.errors import DependencyError, MangaAssistError
 
-READY_METRIC: Final = "WarmCapacityReady"
-FAILED_METRIC: Final = "PrewarmStepFailed"
-CAPPED_METRIC: Final = "PrewarmCapped"
+READY_METRIC: Final = metrics.WARM_CAPACITY_READY
+FAILED_METRIC: Final = metrics.PREWARM_STEP_FAILED
+CAPPED_METRIC: Final = metrics.PREWARM_CAPPED
 PAUSE_SECONDS: Final = 10.0
 
 

@@ -21,17 +21,18 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from mangaassist import metrics
 from mangaassist.capacity.calendar import SaleCalendar, SaleEvent
 from mangaassist.capacity.offers import Offer, OfferList, Traffic, model_units
 from mangaassist.capacity.ports import Metrics, Provisioned, ThroughputMarket, ThroughputStore, TrafficMeter
 from mangaassist.capacity.records import ThroughputRecord
 from mangaassist.errors import DependencyError
 
-FAILED_METRIC: Final = "ThroughputStepFailed"
-ACTIVE_METRIC: Final = "ThroughputActive"
-UTILISATION_METRIC: Final = "ThroughputUtilisation"
-IDLE_METRIC: Final = "ThroughputIdle"
-ORPHAN_METRIC: Final = "ThroughputOrphan"
+FAILED_METRIC: Final = metrics.THROUGHPUT_STEP_FAILED
+ACTIVE_METRIC: Final = metrics.THROUGHPUT_ACTIVE
+UTILISATION_METRIC: Final = metrics.THROUGHPUT_UTILISATION
+IDLE_METRIC: Final = metrics.THROUGHPUT_IDLE
+ORPHAN_METRIC: Final = metrics.THROUGHPUT_ORPHAN
 IDLE_SHARE: Final = 0.50
 IDLE_DAYS: Final = 14
 """CAP-2: less than half used for two weeks."""

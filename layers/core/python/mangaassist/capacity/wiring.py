@@ -36,7 +36,7 @@ def prewarming() -> Prewarming:
             for resource in RESOURCES.validate_json(settings.capacity_resources)
         ],
         store=_store(settings.capacity_table),
-        count=_count,
+        count=count,
         share=settings.calendar_share_percent / 100,
         business_hours=settings.business_hours == "on",
         patience_seconds=float(settings.patience_seconds),
@@ -80,7 +80,7 @@ def throughput_schedule() -> ThroughputSchedule:
         market=BedrockThroughput(client("bedrock", attempts=CONTROL_PLANE_ATTEMPTS)),
         store=_store(settings.capacity_table),
         meter=CloudWatchTokens(client("cloudwatch", attempts=CONTROL_PLANE_ATTEMPTS)),
-        count=_count,
+        count=count,
         prefix=settings.resource_prefix,
         share=settings.calendar_share_percent / 100,
         tags={"application": "mangaassist", "environment": settings.environment, "concern": "Capacity"},
@@ -115,7 +115,3 @@ def _endpoint_variant(address: Mapping[str, str]) -> CapacityKind:
 
     scaling = client("application-autoscaling", attempts=CONTROL_PLANE_ATTEMPTS)
     return EndpointVariant.at(address, scaling, client("sagemaker", attempts=CONTROL_PLANE_ATTEMPTS))
-
-
-def _count(name: str, value: float = 1, /, **dimensions: str) -> None:
-    count(name, value, "Count", **dimensions)
