@@ -7,12 +7,13 @@ from typing import Any
 from mangaassist.capacity.clock import now_of
 from mangaassist.capacity.settings import ThroughputSettings
 from mangaassist.capacity.wiring import throughput_schedule
-from mangaassist.observability import logger
+from mangaassist.observability import logger, observed
+from mangaassist.tracing import PathType
 
 
+@observed(PathType.ASYNC_BACKGROUND)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One step for each model; the schedule sends ``{}``."""
-    logger().append_keys(request_id=context.aws_request_id)
     now = now_of(event, ThroughputSettings.load().environment)
     done = throughput_schedule().reconcile(now)
     document = done.as_dict()

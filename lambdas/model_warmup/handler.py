@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mangaassist.errors import DependencyError
-from mangaassist.observability import count, logger
+from mangaassist.metrics import MODEL_WARM_UP_FAILED, MODEL_WARM_UP_MS
+from mangaassist.observability import emit, logger, observed
+from mangaassist.tracing import PathType
 from mangaassist.warmup import wiring
 
 
+@observed(PathType.ASYNC_BACKGROUND)
 def handler(event: dict[str, Any], context: Any) -> None:
     """Warm the endpoint that a SageMaker state event names; raises when none of the calls was answered."""
     endpoint = str(event["detail"]["EndpointName"])
@@ -19,7 +22,6 @@ def handler(event: dict[str, Any], context: Any) -> None:
     logger().info(
         "endpoint warmed", endpoint=endpoint, calls=seen.calls, failed=seen.failed, slowest_ms=seen.slowest_ms
     )
-    count("ModelWarmUpMs", seen.slowest_ms, "Milliseconds", endpoint=endpoint)
-    count("ModelWarmUpFailed", seen.failed, endpoint=endpoint)
+    emit({MODEL_WARM_UP_MS: seen.slowest_ms, MODEL_WARM_UP_FAILED: seen.failed}, endpoint=endpoint)
     if seen.failed == seen.calls:
         raise DependencyError(endpoint, "no warm-up call was answered")

@@ -7,7 +7,8 @@ from typing import Any
 from mangaassist.capacity.clock import now_of
 from mangaassist.capacity.settings import PrewarmSettings
 from mangaassist.capacity.wiring import prewarming
-from mangaassist.observability import logger
+from mangaassist.observability import logger, observed
+from mangaassist.tracing import PathType
 
 
 class UnknownAction(ValueError):
@@ -18,9 +19,9 @@ class UnknownAction(ValueError):
         super().__init__(f"no action {action!r}: send reconcile, force or release")
 
 
+@observed(PathType.ASYNC_BACKGROUND)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """``{}`` from the schedule; ``{"action": "force" | "release", "event": "<id>"}`` from on-call."""
-    logger().append_keys(request_id=context.aws_request_id)
     now = now_of(event, PrewarmSettings.load().environment)
     loop = prewarming()
     match event.get("action", "reconcile"):

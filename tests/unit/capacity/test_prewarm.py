@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from mangaassist.capacity.calendar import SaleCalendar
-from mangaassist.capacity.prewarm import FAILED_METRIC, READY_METRIC, Prewarming, UnknownEvent
+from mangaassist.capacity.prewarm import CAPPED_METRIC, FAILED_METRIC, READY_METRIC, Prewarming, UnknownEvent
 from mangaassist.capacity.resources import Resource
 from mangaassist.errors import DependencyError
 from tests.unit.capacity.fakes import Counted, FakeKind, FakeStore, at
@@ -172,7 +172,7 @@ def test_a_ceiling_is_kept_and_said() -> None:
     done = world.loop.reconcile(LEAD)
     assert world.functions.current == 500
     assert done.steps["message"].is_capped
-    assert world.counted.of("PrewarmCapped") == [1]
+    assert world.counted.of(CAPPED_METRIC) == [1]
 
 
 def test_a_small_environment_prepares_for_its_share() -> None:

@@ -33,6 +33,8 @@ class Chunk:
     url: str
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     """The indexed document without its vector: titles, creators, year, genres …, ``offer`` (the card's data)."""
+    index: str | None = None
+    """The index it was found in: the version behind the alias."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mangaassist import metrics
 from mangaassist.observability import count, logger
 from mangaassist.settings import MessageSettings, SessionSettings
 
@@ -130,22 +131,22 @@ def _provisioned(settings: MessageSettings) -> ProvisionedModels:
 
 def _classifier_fell_back(reason: str) -> None:
     logger().warning("intent classifier unavailable; default intent used", reason=reason)
-    count("IntentClassifierFallback", reason=reason)
+    count(metrics.INTENT_CLASSIFIER_FALLBACK, reason=reason)
 
 
 def _reranker_fell_back(reason: str) -> None:
     logger().warning("reranker unavailable; search order kept", reason=reason)
-    count("RerankerFallback", reason=reason)
+    count(metrics.RERANKER_FALLBACK, reason=reason)
 
 
 def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:
     logger().warning("model fallback", fallback_from=fallback_from, fallback_to=fallback_to, reason=reason)
-    count("ModelFallback", fallback_from=fallback_from, fallback_to=fallback_to)
+    count(metrics.MODEL_FALLBACK, fallback_from=fallback_from, fallback_to=fallback_to)
 
 
 def _model_overflowed(tier: str, reason: str) -> None:
     logger().warning("provisioned capacity did not take a call; on demand did", tier=tier, reason=reason)
-    count("ThroughputOverflow", tier=tier)
+    count(metrics.THROUGHPUT_OVERFLOW, tier=tier)
 
 
 def _turn_failed(response_id: str, error: BaseException) -> None:

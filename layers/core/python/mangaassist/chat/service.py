@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from mangaassist.chat.delivery import Delivery
-from mangaassist.chat.events import TurnCompleted, TurnFailed
+from mangaassist.chat.events import TextDelta, TurnCompleted, TurnFailed, TurnUnderstood
 from mangaassist.chat.replies import failure
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.chat.turn import Question, TurnStory
@@ -23,6 +23,7 @@ from mangaassist.errors import (
 from mangaassist.guardrails.admission import admit
 from mangaassist.ports import FrameChannel, SessionStore
 from mangaassist.protocol import (
+    ErrorCode,
     MessageCommand,
     PongFrame,
     ResendCommand,
@@ -47,7 +48,13 @@ class Observed:
     frames: int = 0
     throttles: int = 0
     error: MangaAssistError | None = None
+    error_code: ErrorCode | None = None
+    """What the client was told went wrong."""
     completed: TurnCompleted | None = None
+    intent: str | None = None
+    """What the question was taken to be; ``None`` when there was none, or the turn broke before that."""
+    gaps_ms: tuple[int, ...] = ()
+    """The silences between two pieces of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,14 @@ class ChatService:
             return Observed("gone", response_id, error=gone)
         except MangaAssistError as error:
             delivery = Delivery(channel, response_id, version)
+            told = failure(error)
             try:
-                await delivery.send(failure(error))
+                await delivery.send(told)
             except ConnectionGone:
                 await self.sessions.forget_connection(connection_id)
-            return Observed("refused", response_id, frames=len(delivery.sent), error=error)
+            return Observed(
+                "refused", response_id, frames=len(delivery.sent), error=error, error_code=told.code
+            )
 
     async def _answer(
         self,
@@ -131,12 +141,16 @@ class ChatService:
             history=lambda: self.sessions.recent_turns(session_id, HISTORY_TURNS),
         )
         record = _Record(self, command, connection, response_id, delivery)
+        intent: str | None = None
         try:
             await delivery.start(
                 session_id=session_id, message_id=command.message_id, resumed=connection.session_resumed
             )
             async with aclosing(self.story.tell(question, stopwatch)) as events:
                 async for event in events:
+                    if isinstance(event, TurnUnderstood):
+                        intent = event.intent
+                        continue
                     if isinstance(event, TurnCompleted):
                         event = await self._complete(event, delivery, record)
                         return Observed(
@@ -145,25 +159,45 @@ class ChatService:
                             frames=len(delivery.sent),
                             throttles=delivery.throttles,
                             completed=event,
+                            intent=intent,
+                            gaps_ms=stopwatch.laps_ms(),
                         )
                     await delivery.send(event)
                     stopwatch.mark("first_text_posted")
+                    if isinstance(event, TextDelta):
+                        stopwatch.lap()
                     if isinstance(event, TurnFailed):
                         await record.write("failed")
-                        return Observed(event.code.value, response_id, frames=len(delivery.sent))
+                        return Observed(
+                            event.code.value,
+                            response_id,
+                            frames=len(delivery.sent),
+                            error_code=event.code,
+                            intent=intent,
+                            gaps_ms=stopwatch.laps_ms(),
+                        )
             raise DeadlineExceeded("turn", self.deadline_ms)
         except ConnectionGone:
             await record.write("abandoned")
             raise
         except Exception as error:
             self.on_turn_failed(response_id, error)
+            told = failure(error)
             try:
-                await delivery.send(failure(error))
+                await delivery.send(told)
             except DependencyError as undeliverable:
                 self.on_turn_failed(response_id, undeliverable)
             await record.write("failed")
             known = error if isinstance(error, MangaAssistError) else None
-            return Observed("failed", response_id, frames=len(delivery.sent), error=known)
+            return Observed(
+                "failed",
+                response_id,
+                frames=len(delivery.sent),
+                error=known,
+                error_code=told.code,
+                intent=intent,
+                gaps_ms=stopwatch.laps_ms(),
+            )
 
     async def _complete(self, event: TurnCompleted, delivery: Delivery, record: _Record) -> TurnCompleted:
         """Store the turn, then send its end: a final frame lost on its way can be asked for again."""

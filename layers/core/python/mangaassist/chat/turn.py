@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mangaassist.chat import cards
-from mangaassist.chat.events import TextCorrected, TextDelta, TurnCompleted, TurnEvent, TurnFailed
+from mangaassist.chat.events import (
+    StoryEvent,
+    TextCorrected,
+    TextDelta,
+    TurnCompleted,
+    TurnFailed,
+    TurnUnderstood,
+)
 from mangaassist.chat.replies import failure
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.errors import DependencyError, ModelUnavailable
@@ -92,7 +99,7 @@ class TurnStory:
     on_overflow: Callable[[str, str], None]
     """Told ``(tier, reason)`` whenever bought capacity did not take a call and on demand did (GEN-9)."""
 
-    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncGenerator[TurnEvent]:
+    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncGenerator[StoryEvent]:
         """The turn's events; the last one is ``TurnCompleted`` or ``TurnFailed``."""
         with stopwatch.stage("admission"):
             admission = admit(question.text)
@@ -101,6 +108,7 @@ class TurnStory:
             yield TurnFailed(ErrorCode.MESSAGE_REFUSED, _refusal(language), retryable=False)
             return
         understood, chunks, degraded = await self._understand(admission.text, stopwatch)
+        yield TurnUnderstood(understood.intent.value)
         plan = plan_for(understood.intent)
         answer = _Answer(degraded=degraded, guarded=bool(admission.findings))
         prompt: Prompt | None = None
@@ -159,6 +167,8 @@ class TurnStory:
                 ),
                 timings_ms=stopwatch.timings_ms(),
             ),
+            chunks=len(chunks),
+            index_version=chunks[0].index if chunks else None,
         )
 
     async def _understand(self, text: str, stopwatch: Stopwatch) -> tuple[Understood, list[Chunk], list[str]]:
