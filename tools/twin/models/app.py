@@ -11,6 +11,8 @@ GET    /_twin/failures                single answers that will fail
 POST   /_twin/failures                {"code": "throttlingException", "after_chunks": 3, "times": 1, "model": ""}
 DELETE /_twin/failures
 *      /_twin/faults...               see tools/twin/faults.py
+
+and the control planes of ``tools/twin/control_plane/app.py``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from services.models import intent, reranker
 from services.models.intent import IntentService
 from services.models.reranker import RerankService
 from services.models.small.embedding import Embedder
+from tools.twin.control_plane import app as control_planes
+from tools.twin.control_plane.app import ControlPlane
 from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope
 from tools.twin.models import catalogue, sagemaker, titan
 from tools.twin.models.converse import ConverseResponse
@@ -72,9 +76,12 @@ class Models:
         return cls(embedder, intent.small(folder), reranker.small(folder, embedder), folder.name)
 
 
-def create_app(models: Models, engine: Engine, metronome: Metronome) -> FaultInjector:
-    """The ASGI application, with the fault injector around it."""
-    runtime = _Runtime(models, engine, metronome)
+def create_app(
+    models: Models, engine: Engine, metronome: Metronome, plane: ControlPlane | None = None
+) -> FaultInjector:
+    """The ASGI application, with the fault injector around it; ``plane`` is one that keeps nothing unless given."""
+    plane = plane or ControlPlane(None, None)
+    runtime = _Runtime(models, engine, metronome, plane)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -93,12 +100,16 @@ def create_app(models: Models, engine: Engine, metronome: Metronome) -> FaultInj
         Route("/_twin/pace", runtime.pace, methods=["GET", "PUT", "DELETE"]),
         Route("/_twin/pace/release", runtime.release, methods=["POST"]),
         Route("/_twin/failures", runtime.failures, methods=["GET", "POST", "DELETE"]),
+        *plane.routes(),
     ]
     application = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _unknown_operation}
     )
     return FaultInjector(
-        application, services=(BEDROCK, SAGEMAKER), service_of=service_of, error_body=injected_error
+        application,
+        services=(BEDROCK, SAGEMAKER, *control_planes.SERVICES),
+        service_of=service_of,
+        error_body=injected_error,
     )
 
 
@@ -106,7 +117,9 @@ def service_of(scope: Scope) -> str | None:
     """The service a path belongs to."""
     if scope["path"].startswith("/model/"):
         return BEDROCK
-    return SAGEMAKER if scope["path"].startswith("/endpoints/") else None
+    if scope["path"].startswith("/endpoints/"):
+        return SAGEMAKER
+    return control_planes.service_of(scope)
 
 
 def injected_error(service: str, kind: Kind) -> ErrorBody:
@@ -121,7 +134,8 @@ def injected_error(service: str, kind: Kind) -> ErrorBody:
 class _Runtime:
     """The operations; each takes a request and answers it or raises ``ServiceError``."""
 
-    def __init__(self, models: Models, engine: Engine, metronome: Metronome) -> None:
+    def __init__(self, models: Models, engine: Engine, metronome: Metronome, plane: ControlPlane) -> None:
+        self._plane = plane
         self._models = models
         self._engine = engine
         self._metronome = metronome
@@ -137,11 +151,17 @@ class _Runtime:
         return await self._converse(request, "ConverseStream")
 
     async def _converse(self, request: Request, operation: str) -> Response:
-        call = read_call(request.path_params["model"], await request.body())
+        asked = request.path_params["model"]
+        call = read_call(self._plane.throughput.model_behind(asked), await request.body())
         events = self._engine.generate(call)
         if (failure := self._failures.take(call.model)) is not None:
             events = failing(events, call, failure)
-        stream = self._log.begin(operation=operation, model=call.model, answered_by=self._engine.name)
+        stream = self._log.begin(
+            operation=operation,
+            # A provisioned ARN is logged as it was asked for: it says which capacity took the call.
+            model=asked if ":provisioned-model/" in asked else call.model,
+            answered_by=self._engine.name,
+        )
         return ConverseResponse(events, stream, self._log, is_streamed=operation == "ConverseStream")
 
     async def invoke(self, request: Request) -> Response:
