@@ -8,13 +8,13 @@ from typing import Final, cast
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.cache import CacheStack
 from stacks.capacity_state import CapacityStateStack
+from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.python_function import PythonFunction
@@ -94,15 +94,18 @@ class ChatStack(EnvironmentStack):
             },
             authorizer=authorizer.alias,
         )
-        cloudwatch.Alarm(
+        self.message_errors = alarm(
             self,
             "MessageErrorsAlarm",
-            alarm_description="Turns end in an unhandled error: read the message function's log",
+            settings=settings,
+            what="Turns end in an unhandled error",
+            runbook="function-errors",
+            # Who is woken by it is decided by the composite alarms, which see the whole.
+            severity=Severity.TICKET,
             metric=self.message.alias.metric_errors(period=Duration.minutes(1)),
             threshold=5,
             evaluation_periods=3,
             datapoints_to_alarm=2,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         CfnOutput(self, "WebSocketUrl", value=self.websocket.stage.url)
         CfnOutput(self, "HttpApiUrl", value=f"https://{self.http.host}")

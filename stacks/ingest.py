@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, cast
 
 from aws_cdk import CfnOutput, Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -14,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.feed_replication import FeedReplication
 from stacks.constructs.python_function import PythonFunction
@@ -139,17 +139,17 @@ class IngestStack(EnvironmentStack):
             if settings.replica_regions
             else None
         )
-        cloudwatch.Alarm(
+        alarm(
             self,
             "FailuresAlarm",
-            alarm_description="A catalogue feed could not be ingested: read the message in the failure queue",
+            settings=settings,
+            what="A catalogue feed could not be ingested; its event is in the failure queue",
+            runbook="ingest-failed",
+            severity=Severity.TICKET,
             metric=self.failures.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
             threshold=0,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         CfnOutput(self, "CatalogueTableName", value=self.catalogue.table_name)
         CfnOutput(self, "FeedBucketName", value=self.feed.bucket_name)

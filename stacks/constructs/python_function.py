@@ -71,6 +71,8 @@ class PythonFunction(Construct):
             network: where in the VPC it runs; outside of any without one, see ``stacks.network.OUTSIDE`` for who and why.
         """
         super().__init__(scope, id)
+        self.folder = folder
+        self.timeout_seconds = timeout_seconds
         stack = Stack.of(self)
         logs = log_group(self, "Logs", settings=settings, name=folder)
         # A role of its own instead of AWSLambdaBasicExecutionRole, which may write to every log group of the account.

@@ -136,7 +136,11 @@ def test_one_id_is_in_the_log_the_metrics_and_the_trace(
     (metric,) = emitted(capsys.readouterr().out)
     assert metric.line["request_id"] == "gateway-1"
     (subsegment,) = daemon.heard()
-    assert subsegment["annotations"] == {"path_type": "critical_sync", "request_id": "gateway-1"}
+    assert subsegment["annotations"] == {
+        "path_type": "critical_sync",
+        "request_id": "gateway-1",
+        "environment": "staging",
+    }
     assert (subsegment["type"], subsegment["trace_id"], subsegment["parent_id"]) == (
         "subsegment",
         ROOT_ID,

@@ -57,6 +57,7 @@ class Span:
             "annotations": {
                 "path_type": self.path_type.value,
                 "request_id": self.request_id,
+                "environment": os.environ.get("ENVIRONMENT", "unknown"),
                 **self.annotations,
             },
         }
