@@ -55,11 +55,33 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuestTokenSettings(FunctionSettings):
+class OriginSettings(FunctionSettings):
+    """``origin_secret`` is the ARN of what CloudFront proves itself with; absent where nothing stands in front."""
+
+    origin_secret: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestTokenSettings(OriginSettings):
     """``guest_token_secret`` is the ARN of the signing secret."""
 
     guest_token_secret: str
     guest_token_ttl_seconds: int = 3_600
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizerSettings(GuestTokenSettings):
+    """Ids of the user pool and of the page's client in it; absent where only guests come."""
+
+    user_pool: str | None = None
+    user_pool_client: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginRotationSettings(FunctionSettings):
+    """The CloudFront distribution that sends the origin secret."""
+
+    distribution_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
