@@ -116,8 +116,13 @@ class CapacityStack(EnvironmentStack):
                 },
             )
         if settings.message_provisioned_concurrency is not None:
+            # Lambda's authorization reference names the alias; some evaluations compare the function without it.
             function.allow(
-                "lambda:GetProvisionedConcurrencyConfig", on=[self._chat.message.alias.function_arn]
+                "lambda:GetProvisionedConcurrencyConfig",
+                on=[
+                    self._chat.message.function.function_arn,
+                    self._chat.message.alias.function_arn,
+                ],
             )
         endpoints = [
             each["address"]["endpoint"] for each in self._resources() if "endpoint" in each["address"]
@@ -278,7 +283,7 @@ class CapacityStack(EnvironmentStack):
             what="Capacity for a sale could not be raised or brought back",
             runbook="prewarm-failed",
             severity=Severity.PAGE,
-            metric=_metric("PrewarmStepFailed", "prewarm", "Sum"),
+            metric=_metric(self.settings, "PrewarmStepFailed", "Sum"),
             threshold=0,
         )
         alarm(
@@ -288,7 +293,7 @@ class CapacityStack(EnvironmentStack):
             what="Ten minutes after it was due, the capacity of a sale is still not there",
             runbook="warm-capacity-not-ready",
             severity=Severity.PAGE,
-            metric=_metric("WarmCapacityReady", "prewarm", "Minimum"),
+            metric=_metric(self.settings, "WarmCapacityReady", "Minimum"),
             threshold=1,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=2,
@@ -364,7 +369,7 @@ class CapacityStack(EnvironmentStack):
                 what=what,
                 runbook=runbook,
                 severity=Severity.TICKET,
-                metric=_metric(metric, "model_capacity", "Maximum"),
+                metric=_metric(self.settings, metric, "Maximum"),
                 threshold=0,
             )
 
@@ -382,12 +387,12 @@ def offer_ids(model_ids: Any) -> list[str]:
     return sorted({offers[model_id].get("offer_id", model_id) for model_id in model_ids})
 
 
-def _metric(name: str, service: str, statistic: str) -> cloudwatch.Metric:
+def _metric(settings: EnvironmentSettings, name: str, statistic: str) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=METRICS_NAMESPACE,
         metric_name=name,
-        # Powertools adds the service to every metric.
-        dimensions_map={"service": service},
+        # Every metric of the product carries the environment: several may share an account.
+        dimensions_map={"environment": settings.name},
         statistic=statistic,
         period=Duration.minutes(TICK_MINUTES),
     )

@@ -193,8 +193,7 @@ def test_failures_are_told_and_have_runbooks(local: Synthesized) -> None:
         assert (ROOT / runbook).is_file(), runbook
         if properties.get("Namespace") == "MangaAssist":
             severities[properties["MetricName"]] = severity
-            (dimension,) = properties["Dimensions"]
-            assert dimension["Name"] == "service"
+            assert properties["Dimensions"] == [{"Name": "environment", "Value": "local"}]
     assert severities == {
         "PrewarmStepFailed": "page",
         "WarmCapacityReady": "page",

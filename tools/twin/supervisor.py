@@ -171,7 +171,7 @@ class Twin:
         return ""
 
     def _forget(self) -> None:
-        for service in ("emulator", "search"):
+        for service in ("emulator", "search", "control-plane"):
             shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
         self.layout.outputs.unlink(missing_ok=True)
         self.layout.halfway.unlink(missing_ok=True)

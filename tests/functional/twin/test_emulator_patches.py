@@ -576,3 +576,13 @@ async def test_a_fault_on_execute_api_refuses_handshakes(patched: Emulator) -> N
     finally:
         await asyncio.to_thread(httpx.delete, control)
     assert hits == 1
+
+
+def test_provisioned_concurrency_is_checked_under_its_own_actions() -> None:
+    asked = (
+        "from ministack.core import iam_actions\n"
+        "print(iam_actions._lambda_action('GET', '/2019-09-30/functions/f/provisioned-concurrency'))\n"
+    )
+    patch = "from tools.twin.emulator.patches import iam_provisioned_concurrency as p; p.apply()\n"
+    assert run_in_emulator_venv(asked).strip() == "GetFunction"
+    assert run_in_emulator_venv(patch + asked).strip() == "GetProvisionedConcurrencyConfig"

@@ -36,7 +36,7 @@ from services.models.reranker import RerankService
 from services.models.small.embedding import Embedder
 from tools.twin.control_plane import app as control_planes
 from tools.twin.control_plane.app import ControlPlane
-from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope
+from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope, plain_error_body
 from tools.twin.models import catalogue, sagemaker, titan
 from tools.twin.models.converse import ConverseResponse
 from tools.twin.models.converse_request import read_call
@@ -124,6 +124,8 @@ def service_of(scope: Scope) -> str | None:
 
 def injected_error(service: str, kind: Kind) -> ErrorBody:
     """Injected failures as the service words them."""
+    if service in control_planes.SERVICES:
+        return plain_error_body(service, kind)
     if service == SAGEMAKER:
         code = "ThrottlingException" if kind == "throttle" else "InternalFailure"
         return error_headers(code), error_body("Message", f"injected {kind}")
