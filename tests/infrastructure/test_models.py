@@ -219,7 +219,6 @@ def test_endpoints_scale_by_invocations_and_by_bursts(served: Synthesized, role:
         assert (policy["ScaleOutCooldown"], policy["ScaleInCooldown"]) == (60, 300)
 
 
-@pytest.mark.req("OBS-3")
 @pytest.mark.parametrize("role", ROLES)
 def test_slow_failing_and_missing_instances_raise_alarms(served: Synthesized, role: str) -> None:
     alarms = {
@@ -359,7 +358,6 @@ def test_a_reranker_is_not_compiled_and_is_registered_as_trained(prod: Synthesiz
     assert container["ModelDataUrl"] == {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
 
 
-@pytest.mark.req("INT-7")
 def test_the_gate_of_the_classifier_is_that_of_the_requirement(prod: Synthesized) -> None:
     gate = steps(pipelines(prod)["intent"])["Gate"]["Arguments"]
     wanted = {

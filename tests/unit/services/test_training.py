@@ -21,7 +21,6 @@ def guesses(*rows: tuple[str, float, str]) -> list[Guess]:
     return [Guess(*row) for row in rows]
 
 
-@pytest.mark.req("INT-7")
 def test_only_a_confident_mistake_misroutes() -> None:
     metrics = intent_metrics(
         guesses(
