@@ -22,14 +22,13 @@ from stacks.chat import ChatStack
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.bundling import ROOT
 from stacks.constructs.environment_stack import EnvironmentStack
-from stacks.constructs.model_endpoint import VARIANT
-from stacks.constructs.python_function import LIVE, METRICS_NAMESPACE, PythonFunction
+from stacks.constructs.python_function import METRICS_NAMESPACE, PythonFunction
 from stacks.environments import EnvironmentSettings
+from stacks.raised import raised_resources
 from stacks.search import SearchStack
 
 CAPACITY_DATA: Final = ROOT / "layers" / "core" / "python" / "mangaassist" / "capacity" / "data"
 OFFERS: Final = CAPACITY_DATA / "throughput.json"
-SIZING: Final = CAPACITY_DATA / "sizing.json"
 TICK_MINUTES: Final = 5
 """``mangaassist.capacity.calendar.TICK_MINUTES``; a test holds the two together."""
 PATIENCE_SECONDS: Final = 120
@@ -141,51 +140,7 @@ class CapacityStack(EnvironmentStack):
         return function
 
     def _resources(self) -> list[dict[str, Any]]:
-        """What the pre-warm function raises, as ``mangaassist.capacity.resources.Resource`` reads it."""
-        settings, sizing = self.settings, json.loads(SIZING.read_text("utf-8"))
-        per_unit = sizing["concurrency_per_unit"]
-        resources: list[dict[str, Any]] = []
-        if settings.message_provisioned_concurrency is not None:
-            resources.append(
-                {
-                    "name": "message",
-                    "kind": "lambda-provisioned-concurrency",
-                    "address": {"function": self._chat.message.function.function_name, "alias": LIVE},
-                    "base": settings.message_provisioned_concurrency,
-                    "ceiling": settings.capacity.message_ceiling,
-                    "concurrency_per_unit": per_unit["message"],
-                }
-            )
-        resources.append(
-            {
-                "name": "search",
-                "kind": "search-collection-group",
-                "address": {"group": self._search.collection_name},
-                "base": settings.search.min_ocu,
-                "ceiling": settings.search.max_ocu,
-                "concurrency_per_unit": per_unit["search"],
-                "steps": sizing["search_ocu_steps"],
-            }
-        )
-        for role, endpoint in settings.endpoints.items():
-            if settings.models is not None:
-                fleet = getattr(settings.models, role)
-                bounds = fleet.min_instances, fleet.max_instances
-            elif settings.capacity.endpoints_elsewhere is not None:
-                bounds = 1, settings.capacity.endpoints_elsewhere
-            else:
-                continue
-            resources.append(
-                {
-                    "name": role,
-                    "kind": "sagemaker-variant",
-                    "address": {"endpoint": endpoint, "variant": VARIANT},
-                    "base": bounds[0],
-                    "ceiling": bounds[1],
-                    "concurrency_per_unit": per_unit[role],
-                }
-            )
-        return resources
+        return raised_resources(self.settings, message_function=self._chat.message.function.function_name)
 
     def _model_capacity(self, state: CapacityStateStack) -> PythonFunction:
         settings = self.settings
