@@ -40,6 +40,7 @@ VARIANTS = (
     Variant("prod", "lean"),
     Variant("dev"),
     Variant("local"),
+    Variant("delivery"),
 )
 """The largest first, so that no long one is left over at the end."""
 

@@ -11,6 +11,7 @@ from stacks.constructs.python_function import PythonFunction
 
 if TYPE_CHECKING:
     from stacks.application import MangaAssist
+    from stacks.delivery import DeliveryStack
 
 
 def acknowledge_findings(stacks: MangaAssist) -> None:
@@ -36,6 +37,7 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _chat(stacks)
     _capacity(stacks)
     _web(stacks)
+    _identity(stacks)
 
 
 def _network(stacks: MangaAssist) -> None:
@@ -193,6 +195,15 @@ def _chat(stacks: MangaAssist) -> None:
                 "AwsSolutions-APIG4",
                 "API Gateway runs WebSocket authorizers on $connect only; the connection keeps the identity it got there",
             )
+    if chat.settings.domains is None:
+        reason = (
+            "without names of our own CloudFront has no other way to the APIs; functions at the door refuse what lacks its "
+            "secret"
+            if chat.settings.edge
+            else "the twin has no edge and no other way in"
+        )
+        for api in (chat.websocket.api, chat.http.api):
+            _accept(api, "MangaAssist::MangaAssist-DefaultEndpointsClosed", reason)
     _accept(
         chat.guest_token_route,
         "AwsSolutions-APIG4",
@@ -204,11 +215,14 @@ def _chat(stacks: MangaAssist) -> None:
         "AmazonAPIGatewayPushToCloudWatchLogs]",
         "API Gateway accepts no narrower role: it uses one per account and region for the logs of every API",
     )
-    _accept(
-        chat.secret,
-        "AwsSolutions-SMG4",
-        "rotating the only key would sign every guest out; rotation needs the authorizer to accept two keys (SEC-6)",
-    )
+    if chat.rotation is None:
+        _accept(chat.secret, "AwsSolutions-SMG4", "the twin is made anew with every start, its secrets too")
+    if chat.origin_secret is not None:
+        _accept(
+            chat.origin_secret,
+            "AwsSolutions-SMG4",
+            "rotated by the schedule of the Web stack, where the distribution is that has to send the new value",
+        )
     _accept(
         chat.message.role,
         f"AwsSolutions-IAM5[Resource::arn:aws:execute-api:{chat.region}:<AWS::AccountId>:"
@@ -248,21 +262,51 @@ def _web(stacks: MangaAssist) -> None:
         "writes every file of the page, and the bucket holds nothing else",
     )
     _accept(web.distribution, "AwsSolutions-CFR1", "the shop sells worldwide")
-    _accept(
-        web.distribution,
-        "AwsSolutions-CFR2",
-        "the web ACL comes with the WebSocket behind CloudFront (SEC-5)",
-    )
+    if stacks.edge is None:
+        _accept(
+            web.distribution,
+            "AwsSolutions-CFR2",
+            "the twin is reached from its own machine alone; every environment in AWS has a web ACL",
+        )
     _accept(
         web.distribution,
         "AwsSolutions-CFR3",
-        "serves static files; requests that do something are in the access log of the HTTP API",
+        "logged by standard logging v2, which the rule does not know: stack EdgeWatch, where there is an edge",
     )
-    if web.settings.page_domain is None:
+    if web.settings.domains is None:
         _accept(
             web.distribution,
             "AwsSolutions-CFR4",
-            "without a domain of our own CloudFront's certificate decides; with page_domain TLS 1.2 is the minimum",
+            "without a domain of our own CloudFront's certificate decides; with one TLS 1.2 is the minimum",
+        )
+
+
+def _identity(stacks: MangaAssist) -> None:
+    identity = stacks.identity
+    if identity is None or identity.settings.identity is None:
+        return
+    if identity.settings.identity.mfa == "optional":
+        _accept(
+            identity.pool,
+            "AwsSolutions-COG2",
+            "test shoppers sign in without a second factor; prod requires one",
+        )
+    if not identity.settings.identity.threat_protection:
+        _accept(
+            identity.pool,
+            "AwsSolutions-COG8",
+            "paid per shopper, and test shoppers have nothing to lose; prod cannot do without",
+        )
+
+
+def acknowledge_delivery(stack: DeliveryStack) -> None:
+    """Record the exceptions of the stack that delivers."""
+    _accept(stack.artefacts, "AwsSolutions-S1", "only the pipeline writes and reads it; CloudTrail has both")
+    for role in (stack.pipeline_role, *(project.role for project in stack.projects.values())):
+        _accept(
+            role,
+            f"AwsSolutions-IAM5[Resource::<{_logical_id(stack.artefacts)}.Arn>/*]",
+            "the pipeline names its artefacts at run time, and the bucket holds nothing else",
         )
 
 
