@@ -6,8 +6,8 @@ from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from mangaassist.metrics import ENVIRONMENT, NAMESPACE, Metric
 
+from mangaassist.metrics import ENVIRONMENT, NAMESPACE, Metric
 from stacks.environments import EnvironmentSettings
 
 ENOUGH: Final = 20
