@@ -17,9 +17,20 @@ from stacks.environments import EnvironmentSettings
 class AlertsStack(EnvironmentStack):
     """The topics that every other stack's alarms tell."""
 
-    def __init__(self, scope: Construct, *, settings: EnvironmentSettings) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        settings: EnvironmentSettings,
+        concern: str = "Alerts",
+        region: str | None = None,
+    ) -> None:
         super().__init__(
-            scope, "Alerts", settings=settings, description="Topics that alarms tell, by severity"
+            scope,
+            concern,
+            settings=settings,
+            description="Topics that alarms tell, by severity",
+            region=region,
         )
         self.key = kms.Key(
             self,

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from aws_cdk import App
 
 from stacks.alerts import AlertsStack
+from stacks.audit import AuditStack
 from stacks.backup import BackupStack
 from stacks.bedrock import BedrockStack
 from stacks.cache import CacheStack
 from stacks.capacity import CapacityStack
 from stacks.capacity_state import CapacityStateStack
 from stacks.chat import ChatStack
+from stacks.edge import EDGE_REGION, EdgeStack
+from stacks.edge_watch import EdgeWatchStack
 from stacks.environments import EnvironmentSettings
 from stacks.guardrail import GuardrailStack
+from stacks.identity import IdentityStack
 from stacks.ingest import IngestStack
+from stacks.log_archive import LogArchiveStack
 from stacks.model_policy import ModelPolicyStack
 from stacks.model_registry import ModelRegistryStack
 from stacks.models import ModelsStack
 from stacks.network import NetworkStack
+from stacks.observability import ObservabilityStack
 from stacks.replica import ReplicaStack
 from stacks.search import SearchStack
 from stacks.sessions import SessionsStack
@@ -44,9 +50,15 @@ class MangaAssist:
     ingest: IngestStack
     guardrail: GuardrailStack
     capacity_state: CapacityStateStack
+    identity: IdentityStack | None
     chat: ChatStack
+    edge: EdgeStack | None
+    edge_watch: EdgeWatchStack | None
     capacity: CapacityStack
     web: WebStack
+    observability: ObservabilityStack | None
+    audit: AuditStack | None
+    log_archive: LogArchiveStack | None
 
 
 def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
@@ -74,6 +86,9 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
     ingest = IngestStack(app, settings=settings, search=search, policy=policy, network=network)
     guardrail = GuardrailStack(app, settings=settings, ingest=ingest, network=network)
     capacity_state = CapacityStateStack(app, settings=settings)
+    identity = (
+        IdentityStack(app, settings=settings, identity=settings.identity) if settings.identity else None
+    )
     chat = ChatStack(
         app,
         settings=settings,
@@ -84,15 +99,28 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         network=network,
         cache=cache,
         capacity=capacity_state,
+        identity=identity,
     )
     capacity = CapacityStack(app, settings=settings, state=capacity_state, chat=chat, search=search)
-    web = WebStack(app, settings=settings, chat=chat)
+    edge = EdgeStack(app, settings=settings, edge=settings.edge) if settings.edge else None
+    web = WebStack(app, settings=settings, chat=chat, edge=edge)
+    edge_watch = EdgeWatchStack(app, settings=settings, edge=edge, web=web) if edge else None
+    # Alarms tell topics of their own region only, and what the edge does is measured in one.
+    edge_alerts = (
+        AlertsStack(app, settings=settings, concern="EdgeAlerts", region=EDGE_REGION)
+        if edge and settings.region != EDGE_REGION
+        else alerts
+    )
+    for at_the_edge in filter(None, (edge, edge_watch)):
+        at_the_edge.add_stack_dependency(
+            edge_alerts, "its alarms tell the topics there, which they know by name"
+        )
     backup = (
         BackupStack(
             app,
             settings=settings,
             backups=settings.backups,
-            tables={"sessions": sessions.table.table_arn, "catalogue": ingest.catalogue.table_arn},
+            tables=(sessions.table, ingest.catalogue, capacity_state.table),
         )
         if settings.backups
         else None
@@ -112,6 +140,33 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         *filter(None, (cache, backup, models)),
     ):
         stack.add_stack_dependency(alerts, "its alarms tell the topics there, which they know by name")
+    observability = (
+        ObservabilityStack(
+            app,
+            settings=settings,
+            observability=settings.observability,
+            sessions=sessions,
+            search=search,
+            ingest=ingest,
+            guardrail=guardrail,
+            chat=chat,
+        )
+        if settings.observability
+        else None
+    )
+    # After all others, because it subscribes to every log group there is.
+    log_archive = (
+        LogArchiveStack(app, settings=settings, archive=settings.log_archive)
+        if settings.log_archive
+        else None
+    )
+    audit = (
+        AuditStack(app, settings=settings, audit=settings.audit, sessions_table_arn=sessions.table.table_arn)
+        if settings.audit
+        else None
+    )
+    for stack in filter(None, (observability, log_archive, audit)):
+        stack.add_stack_dependency(alerts, "its alarms tell the topics there, which they know by name")
     return MangaAssist(
         alerts=alerts,
         network=network,
@@ -127,7 +182,13 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         ingest=ingest,
         guardrail=guardrail,
         capacity_state=capacity_state,
+        identity=identity,
         chat=chat,
+        edge=edge,
+        edge_watch=edge_watch,
         capacity=capacity,
         web=web,
+        observability=observability,
+        audit=audit,
+        log_archive=log_archive,
     )

@@ -8,6 +8,11 @@ from typing import Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Profile = Literal["standard", "lean"]
+PROFILES: Final = get_args(Profile)
+
+DOMAIN: Final = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
+
 LogRetentionDays = Literal[1, 7, 14, 30, 60, 90, 180, 365]
 """Of the steps CloudWatch Logs offers, those in use."""
 
@@ -20,6 +25,14 @@ class UnknownEnvironment(ValueError):
         super().__init__(
             f"unknown environment {name!r}: choose one of {', '.join(ENVIRONMENTS)} (-c environment=NAME)"
         )
+
+
+class UnknownProfile(ValueError):
+    """No profile has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"unknown profile {name!r}: choose one of {', '.join(PROFILES)} (-c profile=NAME)")
 
 
 class Settings(BaseModel):
@@ -70,13 +83,6 @@ class Throttle(Settings):
 
     rate_per_second: int = Field(gt=0)
     burst: int = Field(gt=0)
-
-
-class PageDomain(Settings):
-    """A domain of our own for the page; its certificate must be in us-east-1, where CloudFront looks."""
-
-    name: str = Field(pattern=r"^[a-z0-9.-]+\.[a-z]+$")
-    certificate_arn: str = Field(pattern=r"^arn:aws:acm:us-east-1:\d{12}:certificate/.+$")
 
 
 class Network(Settings):
@@ -174,12 +180,74 @@ class BedrockControls(Settings):
     """Where the Standard tier, the only one that reads Japanese, may process text: it needs a cross-region profile."""
 
 
+class HostedZone(Settings):
+    """The Route 53 zone in which our names are recorded; without it somebody records them elsewhere."""
+
+    id: str = Field(pattern=r"^Z[A-Z0-9]+$")
+    name: str = Field(pattern=DOMAIN)
+
+
+class Domains(Settings):
+    """Names of our own. Shoppers see ``page`` alone, which also serves ``/v1`` and the WebSocket at ``/live``."""
+
+    page: str = Field(pattern=DOMAIN)
+    page_certificate_arn: str = Field(pattern=r"^arn:aws:acm:us-east-1:\d{12}:certificate/.+$")
+    """In us-east-1, where CloudFront looks."""
+    api: str = Field(pattern=DOMAIN)
+    """Where CloudFront reaches the HTTP API."""
+    websocket: str = Field(pattern=DOMAIN)
+    """Where CloudFront reaches the WebSocket API, which shares no name with another kind of API."""
+    api_certificate_arn: str = Field(pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
+    """For ``api`` and ``websocket``, in the region of the environment."""
+    hosted_zone: HostedZone | None = None
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        names = (self.page, self.api, self.websocket)
+        if len(set(names)) < len(names):
+            raise ValueError(f"page, api and websocket need three different names, not {', '.join(names)}")
+        zone = self.hosted_zone
+        if zone and not all(name == zone.name or name.endswith(f".{zone.name}") for name in names):
+            raise ValueError(f"hosted_zone {zone.name} does not hold all of {', '.join(names)}")
+        return self
+
+
 class Edge(Settings):
-    """CloudFront and WAF in front of the WebSocket, the HTTP API and the page, under domains of our own."""
+    """CloudFront and WAF in front of the WebSocket, the HTTP API and the page.
+
+    Both APIs answer only what carries CloudFront's secret. Without ``domains`` their default endpoints stay reachable,
+    because CloudFront itself has no other way to them.
+    """
 
     web_acl: bool = True
     requests_per_five_minutes: int = Field(default=2_000, ge=10)
-    """Of one address, after which WAF refuses it for a while."""
+    """Of one address, after which WAF refuses it for a while. Offices and mobile carriers share addresses."""
+    guest_tokens_per_five_minutes: int = Field(default=100, ge=10)
+    """Of one address: a shopper needs one an hour, an office or a mobile carrier's gateway many."""
+    counted_rules: tuple[str, ...] = ()
+    """Rules of AWS's common set that only count, where they have refused shoppers wrongly."""
+    domains: Domains | None = None
+
+    @model_validator(mode="after")
+    def _guest_tokens_are_the_narrower_gate(self) -> Self:
+        if self.guest_tokens_per_five_minutes > self.requests_per_five_minutes:
+            raise ValueError(
+                "guest_tokens_per_five_minutes is above requests_per_five_minutes: it would never count"
+            )
+        return self
+
+
+class Identity(Settings):
+    """Sign-in with a Cognito user pool; guests come in without it."""
+
+    mfa: Literal["optional", "required"] = "optional"
+    """By an authenticator app; text messages can be redirected."""
+    threat_protection: bool = False
+    """Refuses leaked passwords and challenges unusual sign-ins; Cognito's Plus plan, paid per active shopper."""
+    access_token_minutes: int = Field(default=60, ge=5, le=1_440)
+    refresh_token_days: int = Field(default=30, ge=1, le=365)
+    return_urls: tuple[str, ...] = ()
+    """Where a sign-in may return to, beside the page under its own domain."""
 
 
 class Alerting(Settings):
@@ -192,6 +260,19 @@ class Alerting(Settings):
     monthly_budget_usd: int | None = Field(default=None, gt=0)
 
 
+class Observability(Settings):
+    """Dashboards, and alarms on everything that AWS and the product report."""
+
+    anomaly_detection: bool = False
+    """Alarms on what is unusual. They learn from two weeks of real traffic, which only a shop that is open has."""
+
+
+class LogArchive(Settings):
+    """Logs in a bucket, after their hot days in CloudWatch (SEC-7)."""
+
+    years: int = Field(default=7, ge=1)
+
+
 class Audit(Settings):
     """CloudTrail and Config rules, for an account that this environment has for itself."""
 
@@ -202,7 +283,7 @@ class EnvironmentSettings(Settings):
     """One deployment of the product."""
 
     name: Literal["local", "dev", "staging", "prod"]
-    profile: Literal["standard", "lean"] = "standard"
+    profile: Profile = "standard"
     """``lean`` has nothing that costs while idle: no NAT, no GPU, no cache, search scaled to zero."""
     region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
@@ -240,12 +321,21 @@ class EnvironmentSettings(Settings):
     capacity: Capacity = Capacity()
     bedrock: BedrockControls | None = None
     edge: Edge | None = None
+    identity: Identity | None = None
+    secret_rotation_days: int | None = Field(default=None, ge=7, le=365)
+    """``None``: the secrets stay as they are until somebody replaces them."""
     alerting: Alerting = Alerting()
+    observability: Observability | None = None
+    log_archive: LogArchive | None = None
     audit: Audit | None = None
 
     websocket_throttle: Throttle
     http_throttle: Throttle
-    page_domain: PageDomain | None = None
+
+    @property
+    def domains(self) -> Domains | None:
+        """The names of our own, if there are any."""
+        return self.edge.domains if self.edge else None
 
     @property
     def resource_prefix(self) -> str:
@@ -317,6 +407,18 @@ class EnvironmentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _certificates_are_where_they_are_looked_for(self) -> Self:
+        if self.domains is None:
+            return self
+        _, _, _, region, owner, _ = self.domains.api_certificate_arn.split(":", 5)
+        if region != self.region:
+            raise ValueError(f"api_certificate_arn is in {region}: API Gateway looks for it in {self.region}")
+        owners = {owner, self.domains.page_certificate_arn.split(":")[4], self.account or owner}
+        if len(owners) > 1:
+            raise ValueError(f"certificates and account differ: {', '.join(sorted(owners))}")
+        return self
+
+    @model_validator(mode="after")
     def _production_is_safe(self) -> Self:
         if self.name != "prod":
             return self
@@ -325,7 +427,7 @@ class EnvironmentSettings(Settings):
             raise ValueError(
                 "prod keeps its data: retain, deletion_protection and point_in_time_recovery must be on"
             )
-        if self.search.min_ocu < 2:
+        if self.search.min_ocu < 2 and self.profile != "lean":
             raise ValueError("prod search must not scale to zero: set search.min_ocu to 2 or more")
         if self.backups is None or not self.backups.locked:
             raise ValueError("prod keeps backups in a locked vault: set backups with locked=True (IAC-4)")
@@ -333,6 +435,12 @@ class EnvironmentSettings(Settings):
             raise ValueError(
                 "prod endpoints need min_instances of 2 or more: a canary is at most half of them"
             )
+        if self.edge is None or not self.edge.web_acl:
+            raise ValueError("prod is reached through the edge only: set edge with its web ACL (SEC-5)")
+        if self.identity is None or not self.identity.threat_protection:
+            raise ValueError("prod has sign-in under threat protection: set identity (SEC-1)")
+        if self.secret_rotation_days is None:
+            raise ValueError("prod rotates its secrets: set secret_rotation_days (SEC-6)")
         if self.log_retention_days < 90:
             raise ValueError("prod logs stay 90 days or longer (SEC-7)")
         return self
@@ -379,6 +487,11 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 capacity=Capacity(calendar_share_percent=1, business_hours=False),
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
                 bedrock=BedrockControls(),
+                edge=Edge(),
+                identity=Identity(),
+                secret_rotation_days=30,
+                alerting=Alerting(monthly_budget_usd=300),
+                observability=Observability(),
                 websocket_throttle=Throttle(rate_per_second=50, burst=100),
                 http_throttle=Throttle(rate_per_second=10, burst=20),
             ),
@@ -396,6 +509,11 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                     reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=1, max_instances=2),
                 ),
                 bedrock=BedrockControls(),
+                edge=Edge(),
+                identity=Identity(threat_protection=True),
+                secret_rotation_days=30,
+                alerting=Alerting(monthly_budget_usd=6_000),
+                observability=Observability(),
                 websocket_throttle=Throttle(rate_per_second=500, burst=1_000),
                 http_throttle=Throttle(rate_per_second=50, burst=100),
             ),
@@ -415,6 +533,13 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                     reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=2, max_instances=8),
                 ),
                 bedrock=BedrockControls(),
+                edge=Edge(requests_per_five_minutes=2_000, guest_tokens_per_five_minutes=100),
+                identity=Identity(mfa="required", threat_protection=True),
+                secret_rotation_days=30,
+                alerting=Alerting(monthly_budget_usd=60_000),
+                observability=Observability(anomaly_detection=True),
+                log_archive=LogArchive(years=7),
+                audit=Audit(archive_years=7),
                 websocket_throttle=Throttle(rate_per_second=2_000, burst=4_000),
                 http_throttle=Throttle(rate_per_second=200, burst=400),
             ),
@@ -423,12 +548,35 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
 )
 
 
-def environment_named(name: str) -> EnvironmentSettings:
+def environment_named(name: str, profile: str = "standard") -> EnvironmentSettings:
     """The settings of environment ``name``.
 
     Raises:
         UnknownEnvironment: there is none of that name.
+        UnknownProfile: ``profile`` is neither ``standard`` nor ``lean``.
     """
     if name not in ENVIRONMENTS:
         raise UnknownEnvironment(name)
-    return ENVIRONMENTS[name]
+    if profile not in PROFILES:
+        raise UnknownProfile(profile)
+    return lean(ENVIRONMENTS[name]) if profile == "lean" else ENVIRONMENTS[name]
+
+
+def lean(settings: EnvironmentSettings) -> EnvironmentSettings:
+    """``settings`` without what costs while nobody asks anything (CAP-6).
+
+    The price: no private network, so functions reach AWS over the internet by signed requests; no shared cache; intents
+    end with the rules and search's own order stands, as there is no model of ours; the first question after ten idle
+    minutes waits 10-30 s for search. What protects data stays: keys, backups, replicas, the edge.
+    """
+    changes: dict[str, object] = {
+        "profile": "lean",
+        "network": None,
+        "cache": None,
+        "models": None,
+        "message_provisioned_concurrency": None,
+        "search": settings.search.model_copy(update={"min_ocu": 0}),
+        "capacity": settings.capacity.model_copy(update={"business_hours": False, "throughput": ()}),
+    }
+    kept = {name: getattr(settings, name) for name in EnvironmentSettings.model_fields}
+    return EnvironmentSettings.model_validate(kept | changes)

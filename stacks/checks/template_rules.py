@@ -16,6 +16,7 @@ from aws_cdk import (
 )
 
 from stacks.checks import (
+    default_endpoints_closed,
     function_logs_expire,
     functions_behind_alias,
     no_default_security_group,
@@ -27,6 +28,7 @@ from stacks.checks import (
 )
 
 RULES: Final = (
+    default_endpoints_closed.RULE,
     function_logs_expire.RULE,
     functions_behind_alias.RULE,
     no_default_security_group.RULE,
