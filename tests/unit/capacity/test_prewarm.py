@@ -72,7 +72,7 @@ def test_a_sale_is_prepared_a_quarter_of_an_hour_before_and_put_away_after() -> 
     world = World()
     world.loop.reconcile(QUIET)
     assert (world.functions.changes, world.search.changes) == ([], []), "nothing is touched on a quiet day"
-    assert world.counted.emitted == []
+    assert world.counted.of(READY_METRIC) == []
 
     done = world.loop.reconcile(LEAD)
     assert world.functions.current == 120, "100 shoppers x 1.2"

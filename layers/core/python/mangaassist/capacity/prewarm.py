@@ -200,8 +200,8 @@ class Prewarming:
         )
 
     def _report(self, done: Reconciled) -> None:
-        if done.failed:
-            self.count(FAILED_METRIC, len(done.failed))
+        # Zero too: an alarm ends when a tick says that nothing failed, not when nobody says anything.
+        self.count(FAILED_METRIC, len(done.failed))
         if any(step.is_capped for step in done.steps.values()):
             self.count(CAPPED_METRIC)
         if done.windows:

@@ -115,8 +115,7 @@ class ThroughputSchedule:
         published = self._publish(records)
         errors |= self._adopt_or_report_orphans(records)
         self._measure(records, now)
-        if errors:
-            self.count(FAILED_METRIC, len(errors))
+        self.count(FAILED_METRIC, len(errors))
         states = {model_id: record.state for model_id, record in sorted(records.items())}
         return ThroughputReconciled(now, states, errors, published)
 
@@ -262,8 +261,7 @@ class ThroughputSchedule:
             return {"list": error.reason if isinstance(error, DependencyError) else type(error).__name__}
         known = {record.arn for record in records.values()} | {record.name for record in records.values()}
         orphans = [each for each in bought if each.arn not in known and each.name not in known]
-        if orphans:
-            self.count(ORPHAN_METRIC, len(orphans))
+        self.count(ORPHAN_METRIC, len(orphans))
         return {each.arn: "orphan" for each in orphans}
 
     def _measure(self, records: Mapping[str, ThroughputRecord], now: datetime) -> None:
