@@ -7,11 +7,12 @@ error found after months.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_backup as backup
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -31,14 +32,14 @@ class BackupStack(EnvironmentStack):
         *,
         settings: EnvironmentSettings,
         backups: Backups,
-        tables: Mapping[str, str],
+        tables: Sequence[dynamodb.ITableV2],
     ) -> None:
         """
         Args:
             scope: the app.
             settings: the environment.
             backups: how long copies live, and whether they can be deleted before that.
-            tables: ARNs of the tables to copy, by a name for each.
+            tables: what to copy.
         """
         super().__init__(scope, "Backup", settings=settings, description="Copies of the tables")
         self.key = kms.Key(
@@ -94,9 +95,9 @@ class BackupStack(EnvironmentStack):
             backup_selection_name="tables",
             role=self.role,
             disable_default_backup_policy=True,
-            resources=[backup.BackupResource.from_arn(arn) for arn in tables.values()],
+            resources=[backup.BackupResource.from_arn(table.table_arn) for table in tables],
         )
-        self._watch(tables)
+        self._watch(len(tables))
         CfnOutput(self, "BackupVaultName", value=self.vault.backup_vault_name)
         CfnOutput(self, "RestoreRoleArn", value=self.restore_role.role_arn)
 
@@ -114,7 +115,7 @@ class BackupStack(EnvironmentStack):
             ],
         )
 
-    def _watch(self, tables: Mapping[str, str]) -> None:
+    def _watch(self, tables: int) -> None:
         def jobs(outcome: str, period: Duration) -> cloudwatch.Metric:
             return cloudwatch.Metric(
                 namespace="AWS/Backup",
@@ -138,11 +139,11 @@ class BackupStack(EnvironmentStack):
             self,
             "MissingAlarm",
             settings=self.settings,
-            what=f"fewer than {len(tables)} tables were copied into the backup vault within a day",
+            what=f"fewer than {tables} tables were copied into the backup vault within a day",
             runbook="backup-failed",
             severity=Severity.TICKET,
             metric=jobs("Completed", Duration.days(1)),
-            threshold=len(tables),
+            threshold=tables,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             # A plan that never ran reports nothing at all.
             missing_data=cloudwatch.TreatMissingData.BREACHING,

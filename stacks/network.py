@@ -54,12 +54,13 @@ OUTSIDE: Final[Mapping[str, str]] = MappingProxyType(
         "connect": "runs once per connection, in bursts after a reconnect storm; speaks to DynamoDB alone",
         "disconnect": "as connect",
         "guest_token": "as authorizer",
-    "model_warmup": "speaks to SageMaker by signed requests, with made-up questions",
         "model_capacity": "works for operators, on Bedrock's control plane, and sees no shopper's data",
         "model_warmup": "sends questions of its own making to the model endpoints",
         "policy_seed": "works for the deployment, on AppConfig's control plane, and sees no shopper's data",
         "policy_validator": "a pure check of the document that AppConfig hands it; calls nothing",
         "prewarm": "works for operators, on the control planes of what it warms, and sees no shopper's data",
+        "rotate_guest_secret": "makes a new secret on Secrets Manager's behalf and speaks to nothing else",
+        "rotate_origin_secret": "as rotate_guest_secret, and tells CloudFront's control plane",
         "web_publish": "works for the deployment: copies the public page from bucket to bucket",
     }
 )
