@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from aws_cdk import Duration, Size, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -28,6 +28,7 @@ ERROR_PREFIX: Final = "errors/"
 DAYS_A_YEAR: Final = 366
 """Rather a day too long than a day too short."""
 OWN: Final = "log-archive"
+ERROR_LINES: Final = "delivery"
 
 
 class LogArchiveStack(EnvironmentStack):
@@ -82,38 +83,82 @@ class LogArchiveStack(EnvironmentStack):
             what="Logs reach their archive over an hour late",
             runbook="log-archive-late",
             severity=Severity.TICKET,
-            metric=self.stream.metric(
-                "DeliveryToS3.DataFreshness", statistic="Maximum", period=Duration.minutes(15)
+            metric=cloudwatch.Metric(
+                namespace="AWS/Firehose",
+                metric_name="DeliveryToS3.DataFreshness",
+                dimensions_map={"DeliveryStreamName": self.stream.ref},
+                statistic="Maximum",
+                period=Duration.minutes(15),
             ),
             threshold=3_600,
             comparison=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=2,
         )
 
-    def _stream(self) -> firehose.DeliveryStream:
+    def _stream(self) -> firehose.CfnDeliveryStream:
         errors = log_group(self, "DeliveryErrors", settings=self.settings, name=OWN)
-        self.delivery_role = iam.Role(
-            self, "DeliveryRole", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com")
+        error_lines = logs.LogStream(
+            self, "DeliveryErrorLines", log_group=errors, log_stream_name=ERROR_LINES
         )
-        return firehose.DeliveryStream(
+        role = self._deliverer(errors)
+        stream = firehose.CfnDeliveryStream(
             self,
             "Stream",
-            encryption=firehose.StreamEncryption.customer_managed_key(self.key),
-            destination=firehose.S3Bucket(
-                self.bucket,
-                role=self.delivery_role,
-                encryption_key=self.key,
-                logging_config=firehose.EnableLogging(errors),
+            delivery_stream_name=f"{self.settings.resource_prefix}-logs",
+            delivery_stream_type="DirectPut",
+            delivery_stream_encryption_configuration_input=firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty(
+                key_type="CUSTOMER_MANAGED_CMK", key_arn=self.key.key_arn
+            ),
+            extended_s3_destination_configuration=firehose.CfnDeliveryStream.ExtendedS3DestinationConfigurationProperty(
+                bucket_arn=self.bucket.bucket_arn,
+                role_arn=role.role_arn,
+                encryption_configuration=firehose.CfnDeliveryStream.EncryptionConfigurationProperty(
+                    kms_encryption_config=firehose.CfnDeliveryStream.KMSEncryptionConfigProperty(
+                        awskms_key_arn=self.key.key_arn
+                    )
+                ),
                 # What a subscription sends is gzip already, and gzip files may simply follow each other.
-                compression=firehose.Compression.of("UNCOMPRESSED"),
+                compression_format="UNCOMPRESSED",
                 file_extension=".json.gz",
-                data_output_prefix=f"{PREFIX}!{{timestamp:yyyy/MM/dd}}/",
+                prefix=f"{PREFIX}!{{timestamp:yyyy/MM/dd}}/",
                 error_output_prefix=f"{ERROR_PREFIX}!{{firehose:error-output-type}}/!{{timestamp:yyyy/MM/dd}}/",
                 # Few large objects: each costs a request to freeze, and 40 kB of overhead while it is frozen.
-                buffering_interval=Duration.minutes(15),
-                buffering_size=Size.mebibytes(64),
+                buffering_hints=firehose.CfnDeliveryStream.BufferingHintsProperty(
+                    interval_in_seconds=900, size_in_m_bs=64
+                ),
+                cloud_watch_logging_options=firehose.CfnDeliveryStream.CloudWatchLoggingOptionsProperty(
+                    enabled=True,
+                    log_group_name=errors.log_group_name,
+                    log_stream_name=error_lines.log_stream_name,
+                ),
             ),
         )
+        # Firehose tries the bucket while the stream is made.
+        stream.node.add_dependency(role)
+        return stream
+
+    def _deliverer(self, errors: logs.LogGroup) -> iam.Role:
+        self.delivery_role = role = iam.Role(
+            self,
+            "DeliveryRole",
+            assumed_by=iam.ServicePrincipal(
+                "firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+            ),
+        )
+        for actions, resource in (
+            (
+                ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"),
+                self.bucket.bucket_arn,
+            ),
+            (
+                ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"),
+                self.bucket.arn_for_objects("*"),
+            ),
+            (("kms:Decrypt", "kms:GenerateDataKey"), self.key.key_arn),
+        ):
+            role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
+        errors.grant_write(role)
+        return role
 
     def _sender(self) -> iam.Role:
         role = iam.Role(
@@ -127,7 +172,7 @@ class LogArchiveStack(EnvironmentStack):
         role.add_to_policy(
             iam.PolicyStatement(
                 actions=["firehose:PutRecord", "firehose:PutRecordBatch"],
-                resources=[self.stream.delivery_stream_arn],
+                resources=[self.stream.attr_arn],
             )
         )
         return role
@@ -142,7 +187,7 @@ class LogArchiveStack(EnvironmentStack):
             log_group_name=name,
             filter_name="archive",
             filter_pattern="",
-            destination_arn=self.stream.delivery_stream_arn,
+            destination_arn=self.stream.attr_arn,
             role_arn=self.role.role_arn,
         )
         subscription.node.add_dependency(self.role)

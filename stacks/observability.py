@@ -225,14 +225,14 @@ class ObservabilityStack(EnvironmentStack):
         for API Gateway REST stages, AppSync, Step Functions and instrumented servers (X-Ray developer guide, "Configuring
         sampling rules"). WebSocket and HTTP APIs do not trace.
         """
-        for id, path_type, insights in (
-            ("ShopperTraces", "critical_sync", True),
-            ("BackgroundTraces", "async_background", False),
+        for id, name, path_type, insights in (
+            ("ShopperTraces", "shopper", "critical_sync", True),
+            ("BackgroundTraces", "background", "async_background", False),
         ):
             xray.CfnGroup(
                 self,
                 id,
-                group_name=f"{self.settings.resource_prefix}-{path_type.replace('_', '-')}",
+                group_name=f"{self.settings.resource_prefix}-{name}",
                 filter_expression=f'annotation.environment = "{self.settings.name}" '
                 f'AND annotation.path_type = "{path_type}"',
                 insights_configuration=xray.CfnGroup.InsightsConfigurationProperty(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from aws_cdk import Acknowledgment, CfnResource, Validations
 from constructs import IConstruct
 
+from stacks.alerts import AlertsStack
 from stacks.constructs.python_function import PythonFunction
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _capacity(stacks)
     _web(stacks)
     _identity(stacks)
+    _alerts(stacks)
+    _log_archive(stacks)
+    _audit(stacks)
 
 
 def _network(stacks: MangaAssist) -> None:
@@ -297,6 +301,52 @@ def _identity(stacks: MangaAssist) -> None:
             "AwsSolutions-COG8",
             "paid per shopper, and test shoppers have nothing to lose; prod cannot do without",
         )
+
+
+def _alerts(stacks: MangaAssist) -> None:
+    for node in stacks.alerts.node.root.node.find_all():
+        if isinstance(node, AlertsStack):
+            _accept(
+                node.undelivered,
+                "AwsSolutions-SQS3",
+                "is itself where undelivered alarms end; an alarm watches its depth",
+            )
+
+
+def _log_archive(stacks: MangaAssist) -> None:
+    archive = stacks.log_archive
+    if archive is None:
+        return
+    _accept(
+        archive.bucket,
+        "AwsSolutions-S1",
+        "only Firehose writes it and nobody reads it but by hand; CloudTrail has who did",
+    )
+    _accept(
+        archive.delivery_role,
+        f"AwsSolutions-IAM5[Resource::<{_logical_id(archive.bucket)}.Arn>/*]",
+        "Firehose names the objects by their time, and the bucket holds nothing else",
+    )
+
+
+def _audit(stacks: MangaAssist) -> None:
+    audit = stacks.audit
+    if audit is None:
+        return
+    _accept(
+        audit.bucket,
+        "AwsSolutions-S1",
+        "the trail itself records who reads or deletes these records, in an object-locked bucket",
+    )
+    _accept(
+        audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth"
+    )
+    _accept(
+        audit.config_role,
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWS_ConfigRole]",
+        "AWS keeps this policy in step with the resource types that Config can read; only Config, for this account, may "
+        "take the role",
+    )
 
 
 def acknowledge_delivery(stack: DeliveryStack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from zlib import crc32
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -58,9 +59,11 @@ def share(
     part: cloudwatch.IMetric, whole: cloudwatch.IMetric, *, minutes: int, label: str, enough: int = ENOUGH
 ) -> cloudwatch.MathExpression:
     """``part`` in percent of ``whole``, and 0 while there are too few to tell."""
+    # Several shares may be drawn in one graph, where a name stands for one metric.
+    mark = f"{crc32(label.encode()):08x}"
     return cloudwatch.MathExpression(
-        expression=f"IF(whole >= {enough}, 100 * part / whole, 0)",
-        using_metrics={"part": part, "whole": whole},
+        expression=f"IF(whole{mark} >= {enough}, 100 * part{mark} / whole{mark}, 0)",
+        using_metrics={f"part{mark}": part, f"whole{mark}": whole},
         period=Duration.minutes(minutes),
         label=label,
     )
