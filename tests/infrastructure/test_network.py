@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stacks.constructs.python_function import NETWORK_INTERFACES
-from stacks.environments import ENVIRONMENTS, EnvironmentSettings
+from stacks.environments import ENVIRONMENTS, EnvironmentSettings, lean
 from stacks.network import INTERFACE_ENDPOINTS, OUTSIDE, UnknownPrefixLists
 from tests.infrastructure.synthesized import ROOT, Synthesized, readable, synthesize
 
@@ -272,3 +272,12 @@ def test_without_a_network_nothing_is_in_a_vpc(name: str) -> None:
     assert "Network" not in application.templates
     for function in application.functions().values():
         assert "VpcConfig" not in function["Properties"]
+
+
+@pytest.mark.req("CAP-6")
+def test_lean_has_neither_nat_nor_endpoints_nor_cache() -> None:
+    application = synthesize(lean(ENVIRONMENTS["prod"]))
+    assert not {"Network", "Cache"} & set(application.templates)
+    for type in ("AWS::EC2::NatGateway", "AWS::EC2::VPCEndpoint", "AWS::ElastiCache::ServerlessCache"):
+        assert application.resources(type) == {}
+    assert "Backup" in application.templates
