@@ -2,7 +2,7 @@
 
 Checking needs one modular power and one comparison and handles no secret, so nothing can leak through its timing; the
 ``cryptography`` package would cost every function 15 MB and each handshake's cold start 50 ms for it
-(docs/decisions/0004-sign-in-tokens-without-cryptography.md). Tests hold it to that package's answers.
+(docs/decisions/0005-sign-in-tokens-without-cryptography.md). Tests hold it to that package's answers.
 """
 
 from __future__ import annotations
