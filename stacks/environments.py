@@ -448,7 +448,10 @@ class EnvironmentSettings(Settings):
     @model_validator(mode="after")
     def _host_bundles_stay_local(self) -> Self:
         if self.bundle_for == "host" and self.name != "local":
-            raise ValueError("bundle_for='host' is for environment local: Lambda has its own interpreter")
+            raise ValueError(
+                "bundle_for='host' is for environment local: Lambda has its own interpreter (the twin takes any "
+                "environment through on_this_machine)"
+            )
         return self
 
 
@@ -560,6 +563,15 @@ def environment_named(name: str, profile: str = "standard") -> EnvironmentSettin
     if profile not in PROFILES:
         raise UnknownProfile(profile)
     return lean(ENVIRONMENTS[name]) if profile == "lean" else ENVIRONMENTS[name]
+
+
+def on_this_machine(settings: EnvironmentSettings) -> EnvironmentSettings:
+    """``settings`` with layers built for this machine's interpreter and nothing else changed, for the local twin.
+
+    The one way around the rule that only ``local`` may say so: a copy, which is not validated again. AWS could not run
+    what comes of it, so nobody writes it into an environment; ``app.py`` asks for it when it renders for the twin.
+    """
+    return settings.model_copy(update={"bundle_for": "host"})
 
 
 def lean(settings: EnvironmentSettings) -> EnvironmentSettings:

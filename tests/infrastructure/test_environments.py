@@ -23,6 +23,7 @@ from stacks.environments import (
     SearchCapacity,
     UnknownEnvironment,
     environment_named,
+    on_this_machine,
 )
 from tests.infrastructure.synthesized import ALWAYS, ROOT, Synthesized
 
@@ -121,7 +122,13 @@ def test_settings_refuse_unknown_keys_changes_and_positions() -> None:
         ("dev", {"region": "mars"}, "region"),
         ("dev", {"account": "12"}, "account"),
         ("dev", {"model_geographies": ("moon",)}, "model_geographies"),
-        ("dev", {"page_domain": {"name": "chat.example.com"}}, "certificate_arn"),
+        ("dev", {"edge": {"domains": {"page": "chat.example.com"}}}, "certificate_arn"),
+        ("dev", {"edge": {"guest_tokens_per_five_minutes": 5_000}}, "would never count"),
+        ("dev", {"identity": {"access_token_minutes": 1}}, "access_token_minutes"),
+        ("prod", {"edge": None}, "through the edge only"),
+        ("prod", {"edge": {"web_acl": False}}, "through the edge only"),
+        ("prod", {"identity": None}, "threat protection"),
+        ("prod", {"secret_rotation_days": None}, "rotates its secrets"),
         ("dev", {"websocket_throttle": {"rate_per_second": 0, "burst": 1}}, "greater than 0"),
     ],
 )
@@ -141,3 +148,10 @@ def test_search_capacity_comes_in_the_steps_of_the_service(low: int, high: int) 
 def test_a_protected_table_is_also_retained() -> None:
     with pytest.raises(ValidationError, match="without retain"):
         DataProtection(retain=False, deletion_protection=True, point_in_time_recovery=True)
+
+
+def test_the_twin_may_render_any_environment_for_this_machine_and_nothing_else_changes() -> None:
+    for settings in ENVIRONMENTS.values():
+        here = on_this_machine(settings)
+        assert here.bundle_for == "host"
+        assert here.model_copy(update={"bundle_for": settings.bundle_for}) == settings

@@ -6,7 +6,7 @@ import getpass
 from dataclasses import dataclass
 from typing import Any, Self
 
-from stacks.environments import ENVIRONMENTS, EnvironmentSettings
+from stacks.environments import ENVIRONMENTS, EnvironmentSettings, environment_named
 from tools.mangactl.failures import BadArgument, Unavailable
 from tools.twin.deployment import emulator_client
 from tools.twin.supervisor import Twin
@@ -24,7 +24,7 @@ class Environment:
 
     @classmethod
     def named(cls, name: str) -> Self:
-        """The environment ``name``.
+        """The environment ``name``; ``local`` is the twin, whichever environment's templates it holds.
 
         Raises:
             BadArgument: there is none of that name.
@@ -33,12 +33,21 @@ class Environment:
         settings = ENVIRONMENTS.get(name)
         if settings is None:
             raise BadArgument(f"unknown environment {name!r}: use one of {', '.join(ENVIRONMENTS)}")
-        return cls(settings, running_twin() if name == LOCAL else None)
+        if name != LOCAL:
+            return cls(settings)
+        twin = running_twin()
+        held = twin.layout.held
+        return cls(environment_named(held.environment, held.profile), twin)
 
     @property
     def name(self) -> str:
         """As in the stack names."""
         return self.settings.name
+
+    @property
+    def title(self) -> str:
+        """As a person is told of it."""
+        return self.name if self.twin is None or self.name == LOCAL else f"{self.name} on the twin"
 
     def client(self, service: str) -> Any:
         """An SDK client for ``service`` there."""

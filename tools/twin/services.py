@@ -25,7 +25,8 @@ def services(layout: Layout) -> list[Service]:
         _own(
             layout,
             "models",
-            *("--state", str(layout.state_of("models"))),
+            # Shared by all homes: what was trained here once is as good for every twin.
+            *("--state", str(interpreters.CACHE / "models")),
             *("--control-plane", str(layout.state_of("control-plane"))),
             *("--emulator", layout.url("emulator")),
         ),
@@ -59,6 +60,9 @@ def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
         "SFTP_ENABLED": "0",
         "TWIN_LAMBDA_PYTHON": str(lambda_python),
         "TWIN_OPENSEARCHSERVERLESS_COLLECTIONENDPOINT": layout.url("search"),
+        # No cache here: whoever connects is refused at once.
+        "TWIN_ELASTICACHE_ENDPOINT_ADDRESS": HOST,
+        "TWIN_ELASTICACHE_ENDPOINT_PORT": "1",
         # Functions inherit these: services the emulator lacks, and the trace store on the same port by UDP.
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": layout.url("models"),
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": layout.url("models"),

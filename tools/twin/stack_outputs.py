@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.twin.addresses import local_address
-from tools.twin.layout import ENVIRONMENT, Layout
+from tools.twin.layout import Layout
 
-PREFIX = f"MangaAssist-{ENVIRONMENT}-"
+PREFIX = re.compile(r"^MangaAssist-[a-z]+-")
+"""A twin holds one environment at a time, so that the concern alone says which stack is meant."""
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
@@ -18,7 +20,7 @@ def read(path: Path) -> dict[str, dict[str, str]]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {name.removeprefix(PREFIX): outputs for name, outputs in document.items()}
+    return {PREFIX.sub("", name): outputs for name, outputs in document.items()}
 
 
 @dataclass(frozen=True)
