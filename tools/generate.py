@@ -17,6 +17,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield from protocol_schemas()
     yield ROOT / "requirements.txt", exported_lock()
     yield ROOT / "docs" / "mangactl.md", command_reference()
+    yield ROOT / "docs" / "runbooks" / "README.md", runbook_index()
     yield policy_schema()
 
 
@@ -81,6 +82,13 @@ def exported_lock() -> str:
 def command_reference() -> str:
     """The help of every mangactl command."""
     from tools.mangactl.reference import render
+
+    return render()
+
+
+def runbook_index() -> str:
+    """What each runbook is about."""
+    from tools.runbooks import render
 
     return render()
 
