@@ -78,7 +78,7 @@ class SecretRotation(Construct):
             self,
             "FailedAlarm",
             settings=settings,
-            what=f"{folder} could not rotate its secret; the old one stays in use",
+            what=f"A secret keeps its old value: the {folder} function failed",
             runbook="secret-not-rotated",
             severity=Severity.TICKET,
             metric=self.function.alias.metric_errors(period=Duration.minutes(5)),

@@ -10,7 +10,13 @@ from mangaassist.capacity.settings import PrewarmSettings, ThroughputSettings
 from mangaassist.catalogue.settings import IngestSettings
 from mangaassist.generation.policy import built_in_policy
 from mangaassist.guardrails.wiring import GuardrailSettings
-from mangaassist.settings import FunctionSettings, GuestTokenSettings, MessageSettings, SessionSettings
+from mangaassist.settings import (
+    AuthorizerSettings,
+    FunctionSettings,
+    GuestTokenSettings,
+    MessageSettings,
+    SessionSettings,
+)
 from stacks.constructs.python_function import NETWORK_INTERFACES
 from tests.infrastructure.synthesized import ROOT, Synthesized, readable
 
@@ -28,7 +34,7 @@ FOLDERS = {
     "prewarm",
     "web_publish",
 }
-OPTIONAL = {"model_warmup"}
+OPTIONAL = {"model_warmup", "rotate_guest_secret", "rotate_origin_secret"}
 """Of stacks that an environment may do without; tested beside these stacks."""
 EVERYWHERE = {
     "logs:CreateLogStream",
@@ -116,7 +122,7 @@ MAY: dict[str, set[str]] = {
 }
 
 SETTINGS: dict[str, type[FunctionSettings]] = {
-    "authorizer": GuestTokenSettings,
+    "authorizer": AuthorizerSettings,
     "connect": SessionSettings,
     "disconnect": SessionSettings,
     "guardrail": GuardrailSettings,
