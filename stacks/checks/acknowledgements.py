@@ -338,9 +338,7 @@ def _audit(stacks: MangaAssist) -> None:
         "AwsSolutions-S1",
         "the trail itself records who reads or deletes these records, in an object-locked bucket",
     )
-    _accept(
-        audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth"
-    )
+    _accept(audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth")
     _accept(
         audit.config_role,
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWS_ConfigRole]",

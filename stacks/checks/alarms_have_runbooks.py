@@ -12,9 +12,7 @@ _RUNBOOK = re.compile(r"Runbook: (?:\S*/)?([a-z0-9-]+)\.md$")
 
 
 def _check(template: Template) -> Iterator[Finding]:
-    for logical_id, alarm in resources(
-        template, "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"
-    ):
+    for logical_id, alarm in resources(template, "AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
         properties = alarm["Properties"]
         if not properties.get("AlarmActions") or properties.get("ActionsEnabled") is False:
             yield Finding(logical_id, "Properties.AlarmActions")

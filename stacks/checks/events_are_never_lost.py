@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from stacks.checks.rule import Finding, Rule, Template, resources
+from stacks.checks.rule import Finding, Rule, Template, logical_id_of, resources
 
 
 def _check(template: Template) -> Iterator[Finding]:
     for logical_id, rule in resources(template, "AWS::Events::Rule"):
         for index, target in enumerate(rule["Properties"].get("Targets", [])):
-            if "DeadLetterConfig" not in target and not _is_topic(target):
+            if "DeadLetterConfig" not in target and _is_function(template, target["Arn"]):
                 yield Finding(logical_id, f"Properties.Targets[{index}]")
     for logical_id, schedule in resources(template, "AWS::Scheduler::Schedule"):
         if "DeadLetterConfig" not in schedule["Properties"]["Target"]:
@@ -22,9 +23,10 @@ def _check(template: Template) -> Iterator[Finding]:
             yield Finding(logical_id, "Properties")
 
 
-def _is_topic(target: object) -> bool:
-    """A topic delivers or retries by itself; what it tells is a person."""
-    return "Topic" in str(target) or ":sns:" in str(target)
+def _is_function(template: Template, arn: Any) -> bool:
+    """A queue, a topic or a log group keeps what reaches it; EventBridge tries those for a day."""
+    target = template["Resources"].get(logical_id_of(arn), {}).get("Type")
+    return target.startswith("AWS::Lambda::") if target else ":function:" in str(arn)
 
 
 RULE = Rule(

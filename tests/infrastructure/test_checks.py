@@ -7,15 +7,20 @@ from typing import Any
 import pytest
 
 from stacks.checks import (
+    alarms_have_runbooks,
+    data_is_encrypted,
     default_endpoints_closed,
+    events_are_never_lost,
     function_logs_expire,
     functions_behind_alias,
+    log_groups_expire,
     no_default_security_group,
     no_emulator_addresses,
     no_open_ingress,
     no_secrets,
     no_wildcard_actions,
     no_wildcard_resources,
+    queues_are_encrypted,
 )
 from stacks.checks.rule import Finding, Rule
 from stacks.checks.template_rules import RULES
@@ -195,3 +200,101 @@ def test_a_finding_stops_the_synth(tmp_path: Any) -> None:
     with pytest.raises(RuntimeError):
         app.synth()
     assert "MangaAssist-NoEmulatorAddresses" in (tmp_path / "validation-report.json").read_text("utf-8")
+
+
+def _alarm(**properties: Any) -> dict[str, Any]:
+    good = {
+        "AlarmActions": ["topic"],
+        "AlarmDescription": "[page] It hurts. Runbook: docs/runbooks/restore.md",
+    }
+    return _template(Alarm=("AWS::CloudWatch::Alarm", good | properties))
+
+
+@pytest.mark.req("OBS-3")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"AlarmActions": []},
+        {"ActionsEnabled": False},
+        {"AlarmDescription": "It hurts."},
+        {"AlarmDescription": "[page] It hurts. Runbook: docs/runbooks/nobody-wrote-this.md"},
+    ],
+    ids=str,
+)
+def test_alarms_have_runbooks(wrong: dict[str, Any]) -> None:
+    assert _findings(alarms_have_runbooks.RULE, _alarm()) == []
+    assert len(_findings(alarms_have_runbooks.RULE, _alarm(**wrong))) == 1
+
+
+@pytest.mark.req("SEC-5")
+@pytest.mark.parametrize(
+    ("type", "good", "wrong"),
+    [
+        (
+            "AWS::DynamoDB::GlobalTable",
+            {"Replicas": [{"Region": "us-east-1", "SSESpecification": {"KMSMasterKeyId": "key"}}]},
+            {"Replicas": [{"Region": "us-east-1"}]},
+        ),
+        ("AWS::DynamoDB::Table", {"SSESpecification": {"KMSMasterKeyId": "key"}}, {"SSESpecification": {}}),
+        ("AWS::SecretsManager::Secret", {"KmsKeyId": "key"}, {}),
+        ("AWS::Kinesis::Stream", {"StreamEncryption": {"KeyId": "key"}}, {"StreamEncryption": {}}),
+        ("AWS::CloudTrail::Trail", {"KMSKeyId": "key"}, {}),
+    ],
+)
+def test_data_is_encrypted(type: str, good: dict[str, Any], wrong: dict[str, Any]) -> None:
+    assert _findings(data_is_encrypted.RULE, _template(Holder=(type, good))) == []
+    assert len(_findings(data_is_encrypted.RULE, _template(Holder=(type, wrong)))) == 1
+
+
+def test_events_are_never_lost() -> None:
+    rule = events_are_never_lost.RULE
+    alias = ("AWS::Lambda::Alias", {})
+    queue = ("AWS::SQS::Queue", {})
+    kept = {"DeadLetterConfig": {"Arn": "queue"}}
+
+    def sent(target: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return "AWS::Events::Rule", {"Targets": [target]}
+
+    by_ref = {"Arn": {"Ref": "Alias"}}
+    assert _findings(rule, _template(Alias=alias, Rule=sent(by_ref | kept))) == []
+    assert _findings(rule, _template(Alias=alias, Rule=sent(by_ref))) == [
+        Finding("Rule", "Properties.Targets[0]")
+    ]
+    assert _findings(rule, _template(Rule=sent({"Arn": "arn:aws:lambda:eu-west-1:1:function:f:live"})))
+    assert _findings(rule, _template(Queue=queue, Rule=sent({"Arn": {"Fn::GetAtt": ["Queue", "Arn"]}}))) == []
+    for target, findings in (({"Arn": "x"} | kept, 0), ({"Arn": "x"}, 1)):
+        schedule = _template(Schedule=("AWS::Scheduler::Schedule", {"Target": target}))
+        assert len(_findings(rule, schedule)) == findings
+    stream = {"EventSourceArn": "arn:…:table/stream", "StartingPosition": "LATEST"}
+    assert _findings(rule, _template(Mapping=("AWS::Lambda::EventSourceMapping", stream)))
+    stream["DestinationConfig"] = "queue"
+    assert _findings(rule, _template(Mapping=("AWS::Lambda::EventSourceMapping", stream))) == []
+
+
+@pytest.mark.req("SEC-7")
+def test_log_groups_expire() -> None:
+    rule = log_groups_expire.RULE
+    assert _findings(rule, _template(Logs=("AWS::Logs::LogGroup", {"RetentionInDays": 7}))) == []
+    assert _findings(rule, _template(Logs=("AWS::Logs::LogGroup", {}))) == [
+        Finding("Logs", "Properties.RetentionInDays")
+    ]
+
+
+@pytest.mark.req("SEC-5")
+def test_queues_are_encrypted() -> None:
+    rule = queues_are_encrypted.RULE
+    refusal = {
+        "Effect": "Deny",
+        "Action": "sqs:*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = (
+        "AWS::SQS::QueuePolicy",
+        {"Queues": [{"Ref": "Queue"}], "PolicyDocument": {"Statement": [refusal]}},
+    )
+    queue = ("AWS::SQS::Queue", {"SqsManagedSseEnabled": True})
+    assert _findings(rule, _template(Queue=queue, Policy=policy)) == []
+    assert _findings(rule, _template(Queue=queue)) == [Finding("Queue", "policy")]
+    assert _findings(rule, _template(Queue=("AWS::SQS::Queue", {}), Policy=policy)) == [
+        Finding("Queue", "Properties")
+    ]
