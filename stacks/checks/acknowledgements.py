@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations
 from constructs import IConstruct
 
 from stacks.alerts import AlertsStack
@@ -359,6 +359,9 @@ def acknowledge_delivery(stack: DeliveryStack) -> None:
 
 
 def _accept(construct: IConstruct, finding: str, reason: str) -> None:
+    account = Stack.of(construct).account
+    if not Token.is_unresolved(account):
+        finding = finding.replace("<AWS::AccountId>", account)
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 

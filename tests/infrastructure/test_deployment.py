@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from aws_cdk import App
 
+from stacks.application import build
+from stacks.checks import attach_checks
 from stacks.deployment import FILE, UnusableDeployment, deployed
 from stacks.environments import ENVIRONMENTS
 from tests.infrastructure.synthesized import ROOT
@@ -91,6 +95,18 @@ def test_a_file_that_does_not_fit_is_refused_with_its_reason(
     with pytest.raises(UnusableDeployment, match=problem) as refused:
         deployed(ENVIRONMENTS[name], path)
     assert str(path) in str(refused.value)
+
+
+@pytest.mark.req("IAC-5")
+def test_prod_with_an_account_and_names_passes_every_check(tmp_path: Path) -> None:
+    """Findings name the account where it is known, and so must what we acknowledge."""
+    flags = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
+    app = App(context={**flags, "aws:cdk:bundling-stacks": []}, outdir=str(tmp_path / "out"))
+    attach_checks(app, build(app, deployed(ENVIRONMENTS["prod"], _file(tmp_path, EXAMPLE))))
+    app.synth()
+    report = (tmp_path / "out" / "validation-report.json").read_text("utf-8")
+    assert {plugin["conclusion"] for plugin in json.loads(report)["pluginReports"]} == {"success"}
+    assert "MangaAssist-DefaultEndpointsClosed" not in report, "closed, and not excused"
 
 
 def test_names_need_an_edge_to_serve_them(tmp_path: Path) -> None:

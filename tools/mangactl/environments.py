@@ -86,14 +86,15 @@ class Environment:
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def chat_addresses(self) -> tuple[str, str]:
-        """Address of the WebSocket stage, and where ``/v1`` is."""
+        """Where shoppers connect, and where ``/v1`` is."""
         if self.twin is not None:
             urls = self.twin.urls()
             if not urls.websocket:
                 raise Unavailable("nothing is deployed on the twin yet: run `make up`")
             return urls.websocket, urls.api
-        outputs = self.outputs("Chat")
-        return outputs["WebSocketUrl"], outputs["HttpApiUrl"]
+        # Through the edge: the APIs refuse whoever comes to them directly.
+        outputs = self.outputs("Web")
+        return outputs["ChatUrl"], outputs["PageUrl"]
 
     def actor(self) -> str:
         """Who is at the keyboard, as far as the environment can tell."""
