@@ -34,12 +34,12 @@ check: setup ## Judge: format, lint, types, generated files, templates of every 
 	@ruff format --check --quiet . || { echo "check: run 'make fix'"; exit 1; }
 	@ruff check --quiet .
 	@pyright --level error
-	@$(RUN) tools.generate --check
 	@$(MAKE) --no-print-directory synth
+	@$(RUN) tools.generate --check
 	@cfn-lint --config-file .cfnlintrc.yaml
 	@echo "check: clean"
 
-fix: setup ## Mend what can be mended: format, lint, generated files
+fix: setup synth ## Mend what can be mended: format, lint, generated files
 	@ruff check --quiet --fix . ; ruff format --quiet .
 	@$(RUN) tools.generate
 
@@ -52,7 +52,7 @@ bench: setup ## Measure; prints ratios against a baseline of the same run
 requirements: setup ## Which requirements the last test run proved, and which not
 	@$(RUN) tools.requirements
 
-docs: setup ## Regenerate the generated docs
+docs: setup synth ## Regenerate the generated docs
 	@$(RUN) tools.generate
 
 clean: setup ## Stop the twin and remove everything that was built

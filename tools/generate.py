@@ -19,6 +19,15 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "mangactl.md", command_reference()
     yield ROOT / "docs" / "runbooks" / "README.md", runbook_index()
     yield policy_schema()
+    yield infrastructure()
+
+
+def infrastructure() -> tuple[Path, str]:
+    """The page about the stacks, with the section that is read from their templates."""
+    from tools.delivery.inventory import into
+
+    page = ROOT / "docs" / "infrastructure.md"
+    return page, into(page.read_text("utf-8"))
 
 
 def protocol_schemas() -> Iterator[tuple[Path, str]]:

@@ -180,7 +180,7 @@ def _resource_lines(
             yield "Valkey Serverless", usd, f"{CACHE_FLOOR_GB} GB at least"
         case "AWS::OpenSearchServerless::CollectionGroup":
             limits = properties["CapacityLimits"]
-            ocu = limits.get("MinSearchCapacityInOCU", 0) + limits.get("MinIndexingCapacityInOCU", 0)
+            ocu = limits.get("MinSearchCapacityInOcu", 0) + limits.get("MinIndexingCapacityInOcu", 0)
             if ocu:
                 yield (
                     "search units (OCU)",
