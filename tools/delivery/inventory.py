@@ -51,7 +51,7 @@ def section() -> str:
         "| stack | resources | alarms | " + " | ".join(f"{name}, USD" for name in SHOWN) + " |",
         "| --- | --: | --: |" + " --: |" * len(SHOWN),
     ]
-    totals: Counter[str] = Counter()
+    totals: defaultdict[str, float] = defaultdict(float)
     for concern in concerns:
         cells: list[str] = []
         for name, templates in assemblies.items():
