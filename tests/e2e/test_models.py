@@ -11,6 +11,8 @@ UNSURE = "青年向けのミステリーのおすすめは？"
 """Answered from the catalogue, and about which no rule is sure."""
 SERVICE = "sagemaker-runtime"
 
+pytestmark = pytest.mark.environments("local", "prod")
+
 
 @pytest.mark.req("INT-3", "RET-3")
 async def test_both_endpoints_take_part_in_a_turn(twin: Twin) -> None:

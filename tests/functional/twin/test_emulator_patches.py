@@ -83,6 +83,20 @@ def test_stub_types_are_recorded_with_stable_answers(stock: Emulator, patched: E
     assert outputs["Arn"].startswith("arn:aws:opensearchserverless:us-east-1:000000000000:Collection-")
 
 
+def test_stub_types_answer_after_a_restart_too() -> None:
+    arguments = (
+        '"AWS::SageMaker::Model", "intent-1", {"Name": "n"}, {"Name": "n"}, "stack", "Intent", {"Name": "n"}'
+    )
+    code = (
+        "from ministack.services.cloudformation import stacks\n"
+        f"_, attributes = stacks._update_resource({arguments})\n"
+        "print('ModelName' in attributes, attributes.get('ModelName'), attributes.get('Name'))"
+    )
+    assert run_in_emulator_venv(code).split() == ["False", "None", "n"]
+    patched = "from tools.twin.emulator.patches import stub_types\nstub_types.apply()\n" + code
+    assert run_in_emulator_venv(patched).split() == ["True", "intent-1", "n"]
+
+
 SLOW_RESOURCE = """
 import json, time, urllib.request
 def handler(event, context):
