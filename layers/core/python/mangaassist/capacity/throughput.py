@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -154,7 +154,7 @@ class ThroughputSchedule:
     def _intend(self, plan: ThroughputPlan, event: SaleEvent, now: datetime) -> ThroughputRecord:
         offer = self.offers.purchasable(plan.model_id)
         units = model_units(self.traffic, offer, share=self.share, max_units=plan.max_units)
-        name = f"{self.prefix}-{_slug(plan.model_id)}-{now:%Y%m%dt%H%M%S}"
+        name = f"{self.prefix}-{_slug(plan.model_id)}-{now.astimezone(UTC):%Y%m%dt%H%M%S}"
         return self._saved(
             ThroughputRecord(
                 model_id=plan.model_id,
