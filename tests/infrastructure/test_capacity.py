@@ -234,3 +234,15 @@ def _facts(description: str) -> tuple[str, str]:
 
 def _one(value: Any) -> Any:
     return value[0] if isinstance(value, list) else value
+
+
+def test_what_is_written_down_twice_is_the_same() -> None:
+    from mangaassist.adapters.dynamodb_capacity import PROVISIONED
+    from stacks import capacity, capacity_state, raised
+    from stacks.constructs import model_endpoint
+    from stacks.constructs.python_function import LIVE
+
+    assert capacity.TICK_MINUTES == TICK_MINUTES
+    assert capacity_state.PROVISIONED_KEY == PROVISIONED
+    assert raised.VARIANT == model_endpoint.VARIANT
+    assert raised.raised_resources(ENVIRONMENTS["prod"])[0]["address"]["alias"] == LIVE

@@ -27,6 +27,9 @@ from tools.cost.prices import HOURS_PER_MONTH, PriceList, prices
 
 CACHE_FLOOR_GB = 0.1
 """Valkey Serverless bills at least this much."""
+INTERFACE_ENDPOINTS = 6
+ZONES = 2
+"""Of a private network (``stacks/network.py``); a test counts them in the template."""
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
 
 
@@ -76,6 +79,9 @@ def _lines(settings: EnvironmentSettings, price: PriceList) -> Iterator[IdleCost
         yield IdleCost(
             "Network", "NAT gateways", _month(count * price.usd("nat.hour")), f"{count} all the time"
         )
+        usd = INTERFACE_ENDPOINTS * ZONES * price.usd("vpc_endpoint.hour")
+        how = f"{INTERFACE_ENDPOINTS} in {ZONES} zones"
+        yield IdleCost("Network", "interface endpoints", _month(usd), how)
     if settings.cache is not None:
         usd = CACHE_FLOOR_GB * price.usd("elasticache.valkey.gb_hour")
         yield IdleCost("Cache", "Valkey Serverless", _month(usd), f"{CACHE_FLOOR_GB} GB at least")
