@@ -122,3 +122,19 @@ def test_a_metric_says_what_it_means_and_its_dimensions_are_few_and_known(metric
 def test_every_dimension_is_used() -> None:
     used = {name for metric in CATALOGUE.values() for names in metric.dimensions for name in names}
     assert used == set(DIMENSIONS)
+
+
+WAITED_FOR = {"authorizer", "connect", "guardrail", "guest_token", "message"}
+"""The functions that a shopper waits for."""
+
+
+@pytest.mark.req("OBS-1")
+@pytest.mark.parametrize("path", sorted(ROOT.glob("lambdas/*/handler.py")), ids=lambda path: path.parent.name)
+def test_every_handler_carries_its_request_id_and_says_who_waits(path: Path) -> None:
+    module = ast.parse(path.read_text("utf-8"))
+    (handler,) = [
+        node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "handler"
+    ]
+    (outermost, *_) = map(ast.unparse, handler.decorator_list)
+    expected = "CRITICAL_SYNC" if path.parent.name in WAITED_FOR else "ASYNC_BACKGROUND"
+    assert outermost == f"observed(PathType.{expected})"
