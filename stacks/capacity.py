@@ -91,6 +91,8 @@ class CapacityStack(EnvironmentStack):
             folder="prewarm",
             description="Raises capacity before sales, verifies it, says so and brings it back",
             timeout_seconds=PATIENCE_SECONDS + 60,
+            # Scheduler invokes asynchronously: it only knows that an event was taken, Lambda knows that it failed.
+            failures=self.missed,
             variables={
                 "CAPACITY_TABLE": state.table.table_name,
                 "CAPACITY_RESOURCES": self.to_json_string(self._resources()),
@@ -152,6 +154,7 @@ class CapacityStack(EnvironmentStack):
             folder="model_capacity",
             description="Buys model throughput before sales and gives it back after them",
             timeout_seconds=120,
+            failures=self.missed,
             variables={
                 "CAPACITY_TABLE": state.table.table_name,
                 "CALENDAR_SHARE_PERCENT": str(settings.capacity.calendar_share_percent),

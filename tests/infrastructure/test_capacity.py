@@ -246,3 +246,13 @@ def test_what_is_written_down_twice_is_the_same() -> None:
     assert capacity_state.PROVISIONED_KEY == PROVISIONED
     assert raised.VARIANT == model_endpoint.VARIANT
     assert raised.raised_resources(ENVIRONMENTS["prod"])[0]["address"]["alias"] == LIVE
+
+
+@pytest.mark.req("OPS-3")
+def test_a_tick_that_fails_ends_in_the_watched_queue(application: Synthesized) -> None:
+    (queue,) = application.resources("AWS::SQS::Queue", "Capacity")
+    configured = application.resources("AWS::Lambda::EventInvokeConfig", "Capacity").values()
+    assert len(configured) == 2, "Scheduler invokes asynchronously, so the functions need it themselves"
+    for each in configured:
+        destination = each["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+        assert destination == {"Fn::GetAtt": [queue, "Arn"]}

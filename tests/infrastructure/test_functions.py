@@ -104,6 +104,10 @@ MAY: dict[str, set[str]] = {
         "dynamodb:Query",
         "lambda:GetProvisionedConcurrencyConfig",
         "sagemaker:DescribeEndpoint",
+        # The queue of missed ticks; added by CDK's destination.
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
     }
     | TABLE_KEY,
     "model_capacity": {
@@ -116,6 +120,10 @@ MAY: dict[str, set[str]] = {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
+        # The queue of missed ticks; added by CDK's destination.
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
     }
     | TABLE_KEY,
     "web_publish": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
