@@ -221,9 +221,7 @@ class ObservabilityStack(EnvironmentStack):
     def _traces(self) -> None:
         """Two views of the traces, by who waits.
 
-        No sampling rule: Lambda samples by itself, one request a second and 5% of the rest, and asks no rule; rules are
-        for API Gateway REST stages, AppSync, Step Functions and instrumented servers (X-Ray developer guide, "Configuring
-        sampling rules"). WebSocket and HTTP APIs do not trace.
+        No sampling rule: Lambda samples at a fixed rate and asks no rule (docs/decisions/0006).
         """
         for id, name, path_type, insights in (
             ("ShopperTraces", "shopper", "critical_sync", True),
