@@ -1,7 +1,6 @@
 # Every verb sets up what it needs first; nothing has to be installed by hand but Python 3.11+ and make.
 SHELL := /bin/bash
 PYTHON ?= python3
-ENVIRONMENTS := local dev staging prod
 QUESTION ?=
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/core/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -35,20 +34,17 @@ check: setup ## Judge: format, lint, types, generated files, templates of every 
 	@ruff format --check --quiet . || { echo "check: run 'make fix'"; exit 1; }
 	@ruff check --quiet .
 	@pyright --level error
-	@$(RUN) tools.generate --check
 	@$(MAKE) --no-print-directory synth
+	@$(RUN) tools.generate --check
 	@cfn-lint --config-file .cfnlintrc.yaml
 	@echo "check: clean"
 
-fix: setup ## Mend what can be mended: format, lint, generated files
+fix: setup synth ## Mend what can be mended: format, lint, generated files
 	@ruff check --quiet --fix . ; ruff format --quiet .
 	@$(RUN) tools.generate
 
-synth: setup ## Render the templates of every environment into cdk.out/
-	@for environment in $(ENVIRONMENTS); do \
-	  echo "  synth  $$environment"; \
-	  node_modules/.bin/cdk synth --quiet -c environment=$$environment --output cdk.out/$$environment || exit 1; \
-	done
+synth: setup ## Render the templates of every environment, and of prod as lean, into cdk.out/
+	@$(RUN) tools.synth
 
 bench: setup ## Measure; prints ratios against a baseline of the same run
 	@$(RUN) tools.bench
@@ -56,7 +52,7 @@ bench: setup ## Measure; prints ratios against a baseline of the same run
 requirements: setup ## Which requirements the last test run proved, and which not
 	@$(RUN) tools.requirements
 
-docs: setup ## Regenerate the generated docs
+docs: setup synth ## Regenerate the generated docs
 	@$(RUN) tools.generate
 
 clean: setup ## Stop the twin and remove everything that was built

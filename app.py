@@ -1,23 +1,41 @@
-"""Choose the environment, build its stacks, attach the checks."""
+"""Choose the environment, or what delivers to all of them; build its stacks, attach the checks."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from aws_cdk import App
 
 from stacks.application import build
-from stacks.checks import attach_checks
-from stacks.environments import UnknownEnvironment, environment_named
+from stacks.checks import attach_checks, attach_delivery_checks
+from stacks.delivery import DELIVERY, build_delivery
+from stacks.deployment import UnusableDeployment, deployed
+from stacks.environments import UnknownEnvironment, UnknownProfile, environment_named, on_this_machine
 
 
 def main() -> None:
-    """Synthesize the environment named by ``-c environment=NAME``."""
+    """Synthesize the environment named by ``-c environment=NAME``, as ``-c profile=lean`` if asked to.
+
+    ``-c bundle_for=host`` renders the same for the twin on this machine.
+    """
     app = App()
+    name = app.node.try_get_context("environment") or "local"
+    if name == DELIVERY:
+        attach_delivery_checks(app, build_delivery(app))
+        app.synth()
+        return
     try:
-        settings = environment_named(app.node.try_get_context("environment") or "local")
-    except UnknownEnvironment as problem:
+        settings = deployed(
+            environment_named(name, app.node.try_get_context("profile") or "standard"),
+            app.node.try_get_context("deployment"),
+        )
+    except (UnknownEnvironment, UnknownProfile, UnusableDeployment) as problem:
         sys.exit(f"error: {problem}")
+    if app.node.try_get_context("bundle_for") == "host":
+        if not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://127.0.0.1:"):
+            sys.exit("error: -c bundle_for=host is for the twin: use `mangactl twin deploy`")
+        settings = on_this_machine(settings)
     attach_checks(app, build(app, settings))
     app.synth()
 

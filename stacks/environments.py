@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Profile = Literal["standard", "lean"]
+PROFILES: Final = get_args(Profile)
+
+DOMAIN: Final = r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$"
 
 LogRetentionDays = Literal[1, 7, 14, 30, 60, 90, 180, 365]
 """Of the steps CloudWatch Logs offers, those in use."""
@@ -20,6 +25,14 @@ class UnknownEnvironment(ValueError):
         super().__init__(
             f"unknown environment {name!r}: choose one of {', '.join(ENVIRONMENTS)} (-c environment=NAME)"
         )
+
+
+class UnknownProfile(ValueError):
+    """No profile has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"unknown profile {name!r}: choose one of {', '.join(PROFILES)} (-c profile=NAME)")
 
 
 class Settings(BaseModel):
@@ -72,17 +85,206 @@ class Throttle(Settings):
     burst: int = Field(gt=0)
 
 
-class PageDomain(Settings):
-    """A domain of our own for the page; its certificate must be in us-east-1, where CloudFront looks."""
+class Network(Settings):
+    """A VPC of our own; without one the functions run outside any VPC and reach AWS by signed requests only."""
 
-    name: str = Field(pattern=r"^[a-z0-9.-]+\.[a-z]+$")
-    certificate_arn: str = Field(pattern=r"^arn:aws:acm:us-east-1:\d{12}:certificate/.+$")
+    nat_gateways: int = Field(ge=1, le=2)
+    """Functions inside post to WebSocket connections, which are public: at least one NAT gateway is needed."""
+    zones: tuple[str, str] = ("a", "b")
+    """Letters of the two availability zones; an account that lacks one of them names two others."""
+
+    @model_validator(mode="after")
+    def _two_zones(self) -> Self:
+        if len(set(self.zones)) != 2 or not all(len(zone) == 1 and zone.islower() for zone in self.zones):
+            raise ValueError(f"zones={self.zones}: two different letters, as in us-east-1a and us-east-1b")
+        return self
+
+
+class CacheLimits(Settings):
+    """What ElastiCache Serverless (Valkey) may grow to, which caps what it may cost."""
+
+    max_storage_gb: int = Field(ge=1, le=5_000)
+    max_ecpu_per_second: int = Field(ge=1_000, le=15_000_000)
+
+
+class Backups(Settings):
+    """Copies of the tables in a vault of their own, beside the point-in-time recovery of the tables themselves."""
+
+    daily_days: int = Field(default=35, ge=7)
+    monthly_days: int = Field(default=365, ge=120)
+    """30 days at hand, the rest in cold storage, which asks for 90 days at least."""
+    locked: bool = False
+    """Nobody, the account's root included, can delete a copy before its time, once three days have passed."""
+
+
+class EndpointFleet(Settings):
+    """One SageMaker endpoint: its instances and how far it scales."""
+
+    instance_type: str = Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")
+    min_instances: int = Field(ge=1)
+    """With one instance an update moves all traffic at once: a canary is at most half of the instances."""
+    max_instances: int = Field(ge=1)
+    image: str | None = Field(
+        default=None, pattern=r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[^:@]+[:@].+$"
+    )
+    """Container image; ``None`` takes AWS's ready-made one (``stacks/constructs/serving_images.py``)."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.min_instances > self.max_instances:
+            raise ValueError(
+                f"min_instances={self.min_instances} is above max_instances={self.max_instances}"
+            )
+        return self
+
+
+class ModelServing(Settings):
+    """The models of our own that run all the time: the intent classifier on Inferentia, the reranker on a GPU."""
+
+    intent: EndpointFleet
+    reranker: EndpointFleet
+
+
+EndpointRole = Literal["intent", "reranker"]
+
+
+class Throughput(Settings):
+    """Bedrock throughput that is bought before sales, for a model that it is sold for (CAP-2)."""
+
+    model_id: str
+    commitment: Literal["none", "OneMonth", "SixMonths"]
+    """No default: ``none`` is billed by the hour until it is deleted, a term is owed to its end."""
+    hours_before: int = Field(default=48, ge=1, le=48)
+    hours_after: int = Field(default=24, ge=0, le=24)
+    max_units: int = Field(default=1, ge=1, le=20)
+
+
+class Capacity(Settings):
+    """What this deployment makes of the sale calendar."""
+
+    calendar_share_percent: int = Field(default=100, ge=1, le=100)
+    """Of the calendar's expected concurrency."""
+    business_hours: bool = True
+    """Whether capacity is raised every day from 11:00 to 21:00 in Japan."""
+    message_ceiling: int = Field(default=500, ge=1)
+    """Most environments of the message function that are ever kept warm."""
+    endpoints_elsewhere: int | None = Field(default=None, ge=1)
+    """Most instances of model endpoints that another deployment owns and this one may raise; ``None`` leaves them."""
+    throughput: tuple[Throughput, ...] = ()
+
+
+class BedrockControls(Settings):
+    """A guardrail, and inference profiles that carry cost tags; both are free until they are used."""
+
+    guardrail_profile: str = Field(default="us.guardrail.v1:0", pattern=r"^[a-z-]+\.guardrail\.v1:0$")
+    """Where the Standard tier, the only one that reads Japanese, may process text: it needs a cross-region profile."""
+
+
+class HostedZone(Settings):
+    """The Route 53 zone in which our names are recorded; without it somebody records them elsewhere."""
+
+    id: str = Field(pattern=r"^Z[A-Z0-9]+$")
+    name: str = Field(pattern=DOMAIN)
+
+
+class Domains(Settings):
+    """Names of our own. Shoppers see ``page`` alone, which also serves ``/v1`` and the WebSocket at ``/live``."""
+
+    page: str = Field(pattern=DOMAIN)
+    page_certificate_arn: str = Field(pattern=r"^arn:aws:acm:us-east-1:\d{12}:certificate/.+$")
+    """In us-east-1, where CloudFront looks."""
+    api: str = Field(pattern=DOMAIN)
+    """Where CloudFront reaches the HTTP API."""
+    websocket: str = Field(pattern=DOMAIN)
+    """Where CloudFront reaches the WebSocket API, which shares no name with another kind of API."""
+    api_certificate_arn: str = Field(pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
+    """For ``api`` and ``websocket``, in the region of the environment."""
+    hosted_zone: HostedZone | None = None
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        names = (self.page, self.api, self.websocket)
+        if len(set(names)) < len(names):
+            raise ValueError(f"page, api and websocket need three different names, not {', '.join(names)}")
+        zone = self.hosted_zone
+        if zone and not all(name == zone.name or name.endswith(f".{zone.name}") for name in names):
+            raise ValueError(f"hosted_zone {zone.name} does not hold all of {', '.join(names)}")
+        return self
+
+
+class Edge(Settings):
+    """CloudFront and WAF in front of the WebSocket, the HTTP API and the page.
+
+    Both APIs answer only what carries CloudFront's secret. Without ``domains`` their default endpoints stay reachable,
+    because CloudFront itself has no other way to them.
+    """
+
+    web_acl: bool = True
+    requests_per_five_minutes: int = Field(default=2_000, ge=10)
+    """Of one address, after which WAF refuses it for a while. Offices and mobile carriers share addresses."""
+    guest_tokens_per_five_minutes: int = Field(default=100, ge=10)
+    """Of one address: a shopper needs one an hour, an office or a mobile carrier's gateway many."""
+    counted_rules: tuple[str, ...] = ()
+    """Rules of AWS's common set that only count, where they have refused shoppers wrongly."""
+    domains: Domains | None = None
+
+    @model_validator(mode="after")
+    def _guest_tokens_are_the_narrower_gate(self) -> Self:
+        if self.guest_tokens_per_five_minutes > self.requests_per_five_minutes:
+            raise ValueError(
+                "guest_tokens_per_five_minutes is above requests_per_five_minutes: it would never count"
+            )
+        return self
+
+
+class Identity(Settings):
+    """Sign-in with a Cognito user pool; guests come in without it."""
+
+    mfa: Literal["optional", "required"] = "optional"
+    """By an authenticator app; text messages can be redirected."""
+    threat_protection: bool = False
+    """Refuses leaked passwords and challenges unusual sign-ins; Cognito's Plus plan, paid per active shopper."""
+    access_token_minutes: int = Field(default=60, ge=5, le=1_440)
+    refresh_token_days: int = Field(default=30, ge=1, le=365)
+    return_urls: tuple[str, ...] = ()
+    """Where a sign-in may return to, beside the page under its own domain."""
+
+
+class Alerting(Settings):
+    """Who hears of an alarm, and where its runbook is read."""
+
+    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    """Subscribed to every severity when set; pager integrations subscribe to the topics by themselves."""
+    runbook_base: str = "docs/runbooks"
+    """Prefix of the runbook links in alarm descriptions: a path of the repository, or its address on the web."""
+    monthly_budget_usd: int | None = Field(default=None, gt=0)
+
+
+class Observability(Settings):
+    """Dashboards, and alarms on everything that AWS and the product report."""
+
+    anomaly_detection: bool = False
+    """Alarms on what is unusual. They learn from two weeks of real traffic, which only a shop that is open has."""
+
+
+class LogArchive(Settings):
+    """Logs in a bucket, after their hot days in CloudWatch (SEC-7)."""
+
+    years: int = Field(default=7, ge=1)
+
+
+class Audit(Settings):
+    """CloudTrail and Config rules, for an account that this environment has for itself."""
+
+    archive_years: int = Field(default=7, ge=1)
 
 
 class EnvironmentSettings(Settings):
     """One deployment of the product."""
 
     name: Literal["local", "dev", "staging", "prod"]
+    profile: Profile = "standard"
+    """``lean`` has nothing that costs while idle: no NAT, no GPU, no cache, search scaled to zero."""
     region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
     """``None``: whichever account the credentials belong to, so that templates render without one."""
@@ -106,16 +308,56 @@ class EnvironmentSettings(Settings):
     model_geographies: tuple[Literal["global", "us", "eu", "jp", "au"], ...] = ("global",)
     """Where prompts may be processed: the inference profiles IAM allows. Data residency is decided here."""
     intent_endpoint: str | None = None
-    """SageMaker endpoint of the intent classifier; without one, unsure questions take the default intent."""
+    """A classifier served elsewhere, such as the twin's; without ``models`` and it, unsure questions take the default."""
+    rerank_endpoint: str | None = None
+    """A reranker served elsewhere; without ``models`` and it, search's own order stands."""
+
+    network: Network | None = None
+    cache: CacheLimits | None = None
+    replica_regions: tuple[str, ...] = ()
+    """Regions that hold a replica of the tables and of the catalogue feed."""
+    backups: Backups | None = None
+    models: ModelServing | None = None
+    capacity: Capacity = Capacity()
+    bedrock: BedrockControls | None = None
+    edge: Edge | None = None
+    identity: Identity | None = None
+    secret_rotation_days: int | None = Field(default=None, ge=7, le=365)
+    """``None``: the secrets stay as they are until somebody replaces them."""
+    alerting: Alerting = Alerting()
+    observability: Observability | None = None
+    log_archive: LogArchive | None = None
+    audit: Audit | None = None
 
     websocket_throttle: Throttle
     http_throttle: Throttle
-    page_domain: PageDomain | None = None
+
+    @property
+    def domains(self) -> Domains | None:
+        """The names of our own, if there are any."""
+        return self.edge.domains if self.edge else None
 
     @property
     def resource_prefix(self) -> str:
         """Start of the names that AWS wants unique within an account and region."""
         return f"mangaassist-{self.name}"
+
+    @property
+    def endpoints(self) -> Mapping[EndpointRole, str]:
+        """The SageMaker endpoints that answer here, by what they do: those of ``models``, or those served elsewhere."""
+        if self.models is not None:
+            return {role: f"{self.resource_prefix}-{role}" for role in get_args(EndpointRole)}
+        elsewhere: dict[EndpointRole, str | None] = {
+            "intent": self.intent_endpoint,
+            "reranker": self.rerank_endpoint,
+        }
+        return {role: name for role, name in elsewhere.items() if name is not None}
+
+    @model_validator(mode="after")
+    def _endpoints_have_one_owner(self) -> Self:
+        if self.models is not None and (self.intent_endpoint or self.rerank_endpoint):
+            raise ValueError("models and an endpoint served elsewhere: the chat could ask only one of them")
+        return self
 
     @model_validator(mode="after")
     def _token_ends_before_session(self) -> Self:
@@ -135,6 +377,48 @@ class EnvironmentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _warm_ceiling_fits_reserved(self) -> Self:
+        reserved, base = self.message_reserved_concurrency, self.message_provisioned_concurrency
+        if base is None:
+            return self
+        if reserved is not None and self.capacity.message_ceiling > reserved:
+            raise ValueError(
+                f"capacity.message_ceiling={self.capacity.message_ceiling} is above the reserved {reserved}"
+            )
+        if base > self.capacity.message_ceiling:
+            raise ValueError(
+                f"message_provisioned_concurrency={base} is above capacity.message_ceiling"
+                f"={self.capacity.message_ceiling}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cache_is_inside_a_network(self) -> Self:
+        if self.cache is not None and self.network is None:
+            raise ValueError("cache without network: Valkey is reached from inside a VPC only")
+        return self
+
+    @model_validator(mode="after")
+    def _replicas_are_elsewhere(self) -> Self:
+        if self.region in self.replica_regions or len(set(self.replica_regions)) < len(self.replica_regions):
+            raise ValueError(
+                f"replica_regions={self.replica_regions}: each another region than {self.region}, once"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _certificates_are_where_they_are_looked_for(self) -> Self:
+        if self.domains is None:
+            return self
+        _, _, _, region, owner, _ = self.domains.api_certificate_arn.split(":", 5)
+        if region != self.region:
+            raise ValueError(f"api_certificate_arn is in {region}: API Gateway looks for it in {self.region}")
+        owners = {owner, self.domains.page_certificate_arn.split(":")[4], self.account or owner}
+        if len(owners) > 1:
+            raise ValueError(f"certificates and account differ: {', '.join(sorted(owners))}")
+        return self
+
+    @model_validator(mode="after")
     def _production_is_safe(self) -> Self:
         if self.name != "prod":
             return self
@@ -143,8 +427,20 @@ class EnvironmentSettings(Settings):
             raise ValueError(
                 "prod keeps its data: retain, deletion_protection and point_in_time_recovery must be on"
             )
-        if self.search.min_ocu < 2:
+        if self.search.min_ocu < 2 and self.profile != "lean":
             raise ValueError("prod search must not scale to zero: set search.min_ocu to 2 or more")
+        if self.backups is None or not self.backups.locked:
+            raise ValueError("prod keeps backups in a locked vault: set backups with locked=True (IAC-4)")
+        if self.models and min(self.models.intent.min_instances, self.models.reranker.min_instances) < 2:
+            raise ValueError(
+                "prod endpoints need min_instances of 2 or more: a canary is at most half of them"
+            )
+        if self.edge is None or not self.edge.web_acl:
+            raise ValueError("prod is reached through the edge only: set edge with its web ACL (SEC-5)")
+        if self.identity is None or not self.identity.threat_protection:
+            raise ValueError("prod has sign-in under threat protection: set identity (SEC-1)")
+        if self.secret_rotation_days is None:
+            raise ValueError("prod rotates its secrets: set secret_rotation_days (SEC-6)")
         if self.log_retention_days < 90:
             raise ValueError("prod logs stay 90 days or longer (SEC-7)")
         return self
@@ -152,7 +448,10 @@ class EnvironmentSettings(Settings):
     @model_validator(mode="after")
     def _host_bundles_stay_local(self) -> Self:
         if self.bundle_for == "host" and self.name != "local":
-            raise ValueError("bundle_for='host' is for environment local: Lambda has its own interpreter")
+            raise ValueError(
+                "bundle_for='host' is for environment local: Lambda has its own interpreter (the twin takes any "
+                "environment through on_this_machine)"
+            )
         return self
 
 
@@ -172,6 +471,13 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 protection=_DISPOSABLE,
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
                 intent_endpoint="mangaassist-local-intent",
+                rerank_endpoint="mangaassist-local-reranker",
+                message_provisioned_concurrency=1,
+                capacity=Capacity(
+                    calendar_share_percent=25,
+                    endpoints_elsewhere=4,
+                    throughput=(Throughput(model_id="amazon.nova-lite-v1:0", commitment="none"),),
+                ),
                 websocket_throttle=Throttle(rate_per_second=1_000, burst=500),
                 http_throttle=Throttle(rate_per_second=100, burst=50),
             ),
@@ -181,7 +487,14 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 log_retention_days=7,
                 protection=_DISPOSABLE,
                 message_memory_mb=1_024,
+                capacity=Capacity(calendar_share_percent=1, business_hours=False),
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
+                bedrock=BedrockControls(),
+                edge=Edge(),
+                identity=Identity(),
+                secret_rotation_days=30,
+                alerting=Alerting(monthly_budget_usd=300),
+                observability=Observability(),
                 websocket_throttle=Throttle(rate_per_second=50, burst=100),
                 http_throttle=Throttle(rate_per_second=10, burst=20),
             ),
@@ -189,7 +502,21 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 name="staging",
                 log_retention_days=30,
                 protection=_RECOVERABLE,
+                capacity=Capacity(calendar_share_percent=10, business_hours=False),
                 search=SearchCapacity(min_ocu=0, max_ocu=8),
+                network=Network(nat_gateways=1),
+                cache=CacheLimits(max_storage_gb=2, max_ecpu_per_second=5_000),
+                backups=Backups(),
+                models=ModelServing(
+                    intent=EndpointFleet(instance_type="ml.inf2.xlarge", min_instances=1, max_instances=2),
+                    reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=1, max_instances=2),
+                ),
+                bedrock=BedrockControls(),
+                edge=Edge(),
+                identity=Identity(threat_protection=True),
+                secret_rotation_days=30,
+                alerting=Alerting(monthly_budget_usd=6_000),
+                observability=Observability(),
                 websocket_throttle=Throttle(rate_per_second=500, burst=1_000),
                 http_throttle=Throttle(rate_per_second=50, burst=100),
             ),
@@ -200,6 +527,22 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 message_reserved_concurrency=500,
                 message_provisioned_concurrency=5,
                 search=SearchCapacity(min_ocu=2, max_ocu=16),
+                network=Network(nat_gateways=2),
+                cache=CacheLimits(max_storage_gb=50, max_ecpu_per_second=100_000),
+                replica_regions=("us-west-2",),
+                backups=Backups(locked=True),
+                models=ModelServing(
+                    intent=EndpointFleet(instance_type="ml.inf2.xlarge", min_instances=2, max_instances=8),
+                    reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=2, max_instances=8),
+                ),
+                bedrock=BedrockControls(),
+                edge=Edge(requests_per_five_minutes=2_000, guest_tokens_per_five_minutes=100),
+                identity=Identity(mfa="required", threat_protection=True),
+                secret_rotation_days=30,
+                alerting=Alerting(monthly_budget_usd=60_000),
+                observability=Observability(anomaly_detection=True),
+                log_archive=LogArchive(years=7),
+                audit=Audit(archive_years=7),
                 websocket_throttle=Throttle(rate_per_second=2_000, burst=4_000),
                 http_throttle=Throttle(rate_per_second=200, burst=400),
             ),
@@ -208,12 +551,44 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
 )
 
 
-def environment_named(name: str) -> EnvironmentSettings:
+def environment_named(name: str, profile: str = "standard") -> EnvironmentSettings:
     """The settings of environment ``name``.
 
     Raises:
         UnknownEnvironment: there is none of that name.
+        UnknownProfile: ``profile`` is neither ``standard`` nor ``lean``.
     """
     if name not in ENVIRONMENTS:
         raise UnknownEnvironment(name)
-    return ENVIRONMENTS[name]
+    if profile not in PROFILES:
+        raise UnknownProfile(profile)
+    return lean(ENVIRONMENTS[name]) if profile == "lean" else ENVIRONMENTS[name]
+
+
+def on_this_machine(settings: EnvironmentSettings) -> EnvironmentSettings:
+    """``settings`` with layers built for this machine's interpreter and nothing else changed, for the local twin.
+
+    The one way around the rule that only ``local`` may say so: a copy, which is not validated again. AWS could not run
+    what comes of it, so nobody writes it into an environment; ``app.py`` asks for it when it renders for the twin.
+    """
+    return settings.model_copy(update={"bundle_for": "host"})
+
+
+def lean(settings: EnvironmentSettings) -> EnvironmentSettings:
+    """``settings`` without what costs while nobody asks anything (CAP-6).
+
+    The price: no private network, so functions reach AWS over the internet by signed requests; no shared cache; intents
+    end with the rules and search's own order stands, as there is no model of ours; the first question after ten idle
+    minutes waits 10-30 s for search. What protects data stays: keys, backups, replicas, the edge.
+    """
+    changes: dict[str, object] = {
+        "profile": "lean",
+        "network": None,
+        "cache": None,
+        "models": None,
+        "message_provisioned_concurrency": None,
+        "search": settings.search.model_copy(update={"min_ocu": 0}),
+        "capacity": settings.capacity.model_copy(update={"business_hours": False, "throughput": ()}),
+    }
+    kept = {name: getattr(settings, name) for name in EnvironmentSettings.model_fields}
+    return EnvironmentSettings.model_validate(kept | changes)

@@ -9,12 +9,20 @@ from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.python_function import PythonFunction
 from stacks.environments import EnvironmentSettings
 from stacks.ingest import IngestStack
+from stacks.network import NetworkStack
 
 
 class GuardrailStack(EnvironmentStack):
     """Its own stack and alias, so that rules ship without touching the chat."""
 
-    def __init__(self, scope: Construct, *, settings: EnvironmentSettings, ingest: IngestStack) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        settings: EnvironmentSettings,
+        ingest: IngestStack,
+        network: NetworkStack | None,
+    ) -> None:
         super().__init__(
             scope, "Guardrail", settings=settings, description="Judges answers before they are final"
         )
@@ -26,7 +34,8 @@ class GuardrailStack(EnvironmentStack):
             description="Runs the guardrail stages over an answer",
             timeout_seconds=5,
             memory_mb=1_024,
+            network=network.placement() if network else None,
             variables={"CATALOGUE_TABLE": ingest.catalogue.table_name},
         )
-        self.function.allow("dynamodb:BatchGetItem", on=[ingest.catalogue.table_arn])
+        ingest.grant_catalogue(self.function, "dynamodb:BatchGetItem")
         CfnOutput(self, "GuardrailFunctionName", value=self.function.function.function_name)

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import Final, cast
 
 from aws_cdk import CfnOutput, Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.feed_replication import FeedReplication
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.replicas import replica_keys
 from stacks.environments import EnvironmentSettings
 from stacks.model_access import embedding_model_id, model_arns
 from stacks.model_policy import ModelPolicyStack
+from stacks.network import NetworkStack
 from stacks.search import SearchStack
+from stacks.sessions import KEY_ACTIONS
 
 FEED_PREFIX: Final = "feed/"
 QUARANTINE_PREFIX: Final = "quarantine/"
@@ -36,15 +41,27 @@ class IngestStack(EnvironmentStack):
         settings: EnvironmentSettings,
         search: SearchStack,
         policy: ModelPolicyStack,
+        network: NetworkStack | None,
     ) -> None:
         super().__init__(
             scope, "Ingest", settings=settings, description="Catalogue feed, table and index loader"
+        )
+        self.key = kms.Key(
+            self,
+            "Key",
+            description=f"Catalogue of {settings.name}",
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
         )
         self.catalogue = dynamodb.TableV2(
             self,
             "Catalogue",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(
+                self.key, replica_keys(self, settings)
+            ),
+            replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
             ),
@@ -55,7 +72,10 @@ class IngestStack(EnvironmentStack):
             self,
             "Feed",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            # One data key for many objects, instead of a call to KMS for each.
+            bucket_key_enabled=True,
             enforce_ssl=True,
             versioned=True,
             removal_policy=self.removal_policy,
@@ -63,7 +83,8 @@ class IngestStack(EnvironmentStack):
                 s3.LifecycleRule(
                     noncurrent_version_expiration=Duration.days(90),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
+                ),
+                s3.LifecycleRule(prefix=QUARANTINE_PREFIX, expiration=Duration.days(90)),
             ],
         )
         # Set on the resource itself: the construct's own switch deploys a function with managed permissions to do it.
@@ -89,6 +110,7 @@ class IngestStack(EnvironmentStack):
             description="Loads a catalogue feed into the table and the search index",
             timeout_seconds=900,
             memory_mb=1_769,
+            network=network.placement() if network else None,
             failures=self.failures,
             variables={
                 "CATALOGUE_TABLE": self.catalogue.table_name,
@@ -97,28 +119,50 @@ class IngestStack(EnvironmentStack):
                 **policy.variables,
             },
         )
-        self.function.allow("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", on=[self.catalogue.table_arn])
+        self.grant_catalogue(self.function, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
         self.function.allow("s3:GetObject", on=[self.feed.arn_for_objects(f"{FEED_PREFIX}*")])
         self.function.allow("s3:PutObject", on=[self.feed.arn_for_objects(f"{QUARANTINE_PREFIX}*")])
+        self.function.allow(
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+            on=[self.key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"s3.{self.region}.amazonaws.com"}},
+        )
         self.function.allow("bedrock:InvokeModel", on=model_arns(self, embedding_model_id()))
         search.grant_index(self.function)
         policy.grant_read(self.function)
         self._start_on_upload()
-        cloudwatch.Alarm(
+        self.replication = (
+            FeedReplication(
+                self, "Replication", settings=settings, feed=self.feed, key=self.key, prefix=FEED_PREFIX
+            )
+            if settings.replica_regions
+            else None
+        )
+        alarm(
             self,
             "FailuresAlarm",
-            alarm_description="A catalogue feed could not be ingested: read the message in the failure queue",
+            settings=settings,
+            what="A catalogue feed could not be ingested; its event is in the failure queue",
+            runbook="ingest-failed",
+            severity=Severity.TICKET,
             metric=self.failures.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
             threshold=0,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         CfnOutput(self, "CatalogueTableName", value=self.catalogue.table_name)
         CfnOutput(self, "FeedBucketName", value=self.feed.bucket_name)
         CfnOutput(self, "IngestFunctionName", value=self.function.function.function_name)
+
+    def grant_catalogue(self, function: PythonFunction, *actions: str) -> None:
+        """Let ``function`` perform ``actions`` on the table, and use its key through DynamoDB only."""
+        function.allow(*actions, on=[self.catalogue.table_arn])
+        function.allow(
+            *KEY_ACTIONS,
+            on=[self.key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}},
+        )
 
     def _start_on_upload(self) -> None:
         events.Rule(

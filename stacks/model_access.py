@@ -46,6 +46,12 @@ def embedding_model_id() -> str:
     return str(json.loads(SEED_POLICY.read_text(encoding="utf-8"))["embedding"]["model_id"])
 
 
+def seed_tiers() -> dict[str, str]:
+    """The tiers a new environment starts with, and the model behind each."""
+    tiers = json.loads(SEED_POLICY.read_text(encoding="utf-8"))["tiers"]
+    return {name: str(tier["model_id"]) for name, tier in tiers.items()}
+
+
 def model_arns(stack: Stack, *model_ids: str) -> list[str]:
     """Everything IAM must allow to invoke ``model_ids``.
 

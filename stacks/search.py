@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_opensearchserverless as aoss
 from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.python_function import PythonFunction
 from stacks.environments import EnvironmentSettings
+from stacks.network import NetworkStack
 
 READER: Final = ("aoss:DescribeCollectionItems",), ("aoss:DescribeIndex", "aoss:ReadDocument")
 INDEXER: Final = (
@@ -39,30 +40,43 @@ class SearchStack(EnvironmentStack):
     Name, type, group, generation and tags are create-only: changing one replaces the collection.
     """
 
-    def __init__(self, scope: Construct, *, settings: EnvironmentSettings) -> None:
+    def __init__(
+        self, scope: Construct, *, settings: EnvironmentSettings, network: NetworkStack | None
+    ) -> None:
         super().__init__(scope, "Search", settings=settings, description="Vector collection of the catalogue")
         self.collection_name = settings.resource_prefix
         resource = f"collection/{self.collection_name}"
+        self.key = kms.Key(
+            self,
+            "Key",
+            description=f"Catalogue index of {settings.name}",
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
+        )
+        # Create-only: the key that is there when the collection is made stays its key.
         encryption = aoss.CfnSecurityPolicy(
             self,
             "Encryption",
             name=self.collection_name,
             type="encryption",
-            policy=json.dumps(
-                {"Rules": [{"ResourceType": "collection", "Resource": [resource]}], "AWSOwnedKey": True}
+            policy=self.to_json_string(
+                {
+                    "Rules": [{"ResourceType": "collection", "Resource": [resource]}],
+                    "AWSOwnedKey": False,
+                    "KmsARN": self.key.key_arn,
+                }
             ),
         )
-        # Reached over the internet by signed requests only: the functions are not in a VPC.
-        network = aoss.CfnSecurityPolicy(
+        reached = aoss.CfnSecurityPolicy(
             self,
             "Network",
             name=self.collection_name,
             type="network",
-            policy=json.dumps(
-                [{"Rules": [{"ResourceType": "collection", "Resource": [resource]}], "AllowFromPublic": True}]
+            policy=self.to_json_string(
+                [{"Rules": [{"ResourceType": "collection", "Resource": [resource]}], **_reachable(network)}]
             ),
         )
-        group = aoss.CfnCollectionGroup(
+        self.group = aoss.CfnCollectionGroup(
             self,
             "Group",
             name=self.collection_name,
@@ -79,14 +93,14 @@ class SearchStack(EnvironmentStack):
             self,
             "Collection",
             name=self.collection_name,
-            collection_group_name=group.name,
+            collection_group_name=self.group.name,
             type="VECTORSEARCH",
             standby_replicas="ENABLED",
             deletion_protection="ENABLED" if settings.protection.deletion_protection else "DISABLED",
         )
-        for required in (encryption, network, group):
+        for required in (encryption, reached, self.group):
             self.collection.add_resource_dependency(required)
-        for stateful in (group, self.collection):
+        for stateful in (self.group, self.collection):
             stateful.apply_removal_policy(self.removal_policy)
         CfnOutput(self, "CollectionEndpoint", value=self.collection.attr_collection_endpoint)
 
@@ -135,3 +149,10 @@ class SearchStack(EnvironmentStack):
                 ]
             ),
         )
+
+
+def _reachable(network: NetworkStack | None) -> dict[str, object]:
+    """From inside the VPC by its endpoint alone; without a VPC over the internet, where only signed requests count."""
+    if network is None:
+        return {"AllowFromPublic": True}
+    return {"AllowFromPublic": False, "SourceVPCEs": [network.search_endpoint.vpc_endpoint_id]}

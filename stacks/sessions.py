@@ -11,6 +11,7 @@ from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.replicas import replica_keys
 from stacks.environments import EnvironmentSettings
 
 KEY_ACTIONS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
@@ -37,7 +38,11 @@ class SessionsStack(EnvironmentStack):
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="expires_at",
             dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-            encryption=dynamodb.TableEncryptionV2.customer_managed_key(self.key),
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(
+                self.key, replica_keys(self, settings)
+            ),
+            # A replica inherits protection and recovery from the table.
+            replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
             ),

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mangaassist.protocol import CorrectionFrame, DeltaFrame, ErrorFrame, FinalFrame, ProductCard
 from tools.chat_client import ChatClient, ChatError
+from tools.twin.layout import LOCAL
 from tools.twin.supervisor import Twin, TwinError
 
 QUESTION = "Recommend horror manga like Junji Ito"
@@ -26,7 +27,7 @@ def main() -> int:
     parser.add_argument("--question", default=QUESTION)
     question = parser.parse_args().question.strip() or QUESTION
     began = time.monotonic()
-    twin = Twin.from_environment()
+    twin = Twin.from_environment(held=LOCAL)
     was_running = twin.is_running()
     try:
         twin.up(on_progress=lambda line: console.print(f"  {line}", markup=False))

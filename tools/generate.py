@@ -17,7 +17,17 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield from protocol_schemas()
     yield ROOT / "requirements.txt", exported_lock()
     yield ROOT / "docs" / "mangactl.md", command_reference()
+    yield ROOT / "docs" / "runbooks" / "README.md", runbook_index()
     yield policy_schema()
+    yield infrastructure()
+
+
+def infrastructure() -> tuple[Path, str]:
+    """The page about the stacks, with the section that is read from their templates."""
+    from tools.delivery.inventory import into
+
+    page = ROOT / "docs" / "infrastructure.md"
+    return page, into(page.read_text("utf-8"))
 
 
 def protocol_schemas() -> Iterator[tuple[Path, str]]:
@@ -81,6 +91,13 @@ def exported_lock() -> str:
 def command_reference() -> str:
     """The help of every mangactl command."""
     from tools.mangactl.reference import render
+
+    return render()
+
+
+def runbook_index() -> str:
+    """What each runbook is about."""
+    from tools.runbooks import render
 
     return render()
 

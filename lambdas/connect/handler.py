@@ -9,12 +9,15 @@ from typing import Any
 
 from mangaassist import wiring
 from mangaassist.errors import DependencyError, UnknownProtocolVersion
-from mangaassist.observability import count, logger
+from mangaassist.metrics import CONNECTION_OPENED, CONNECTION_REFUSED
+from mangaassist.observability import count, logger, observed
+from mangaassist.tracing import PathType
 from mangaassist.versions import SUBPROTOCOL, SUPPORTED_VERSIONS, negotiate_version
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+@observed(PathType.CRITICAL_SYNC)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Accept (200), or refuse with a reason: 400 for a version we do not speak, 503 when the store is down."""
     request = event["requestContext"]
@@ -29,14 +32,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             resume_session_id=_resumable(query.get("session_id")),
         )
     except UnknownProtocolVersion as error:
-        count("ConnectionRefused", reason="unsupported_version")
+        count(CONNECTION_REFUSED, reason="unsupported_version")
         logger().info("connection refused", reason=str(error))
         served = ", ".join(map(str, SUPPORTED_VERSIONS))
         return _refuse(400, f"Unsupported protocol_version; this server speaks {served}.")
     except DependencyError as error:
+        count(CONNECTION_REFUSED, reason="session_store")
         logger().error("connection refused", reason=str(error))
         return _refuse(503, "The assistant is not available right now. Please try again in a moment.")
-    count("ConnectionOpened", protocol_version=str(version))
+    count(CONNECTION_OPENED, protocol_version=str(version))
     logger().info(
         "connected",
         connection_id=connection.connection_id,

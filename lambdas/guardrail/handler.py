@@ -12,7 +12,9 @@ from mangaassist.guardrails import wiring
 from mangaassist.guardrails.pipeline import judge
 from mangaassist.guardrails.stages import StageResult
 from mangaassist.language import Language
-from mangaassist.observability import count, logger, tracer
+from mangaassist.metrics import GUARDRAIL_INTERVENTION, GUARDRAIL_STAGE_UNAVAILABLE
+from mangaassist.observability import count, logger, observed
+from mangaassist.tracing import PathType
 
 
 class JudgeRequest(BaseModel):
@@ -35,14 +37,13 @@ class InvalidJudgeRequest(ValueError):
         super().__init__(f'send {{"text", "language", "allowed_asins"}}: {told}')
 
 
-@tracer().capture_lambda_handler(capture_response=False, capture_error=False)
+@observed(PathType.CRITICAL_SYNC)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The judged text, what was done to it and why, and the outcome of each stage."""
     try:
         request = JudgeRequest.model_validate(event)
     except ValidationError as error:
         raise InvalidJudgeRequest(error) from None
-    logger().append_keys(request_id=request.request_id or context.aws_request_id)
     verdict = judge(
         request.text, request.language, request.allowed_asins, wiring.directory(), observe=_observe
     )
@@ -65,10 +66,10 @@ def _observe(stage: str, before: str, result: StageResult) -> None:
             before_sha256=_digest(before),
             after_sha256=_digest(result.text),
         )
-        count("GuardrailIntervention", stage=stage, action=intervention.action)
+        count(GUARDRAIL_INTERVENTION, stage=stage, action=intervention.action)
     if result.outcome == "unavailable":
         logger().warning("guardrail stage ran without its service", stage=stage)
-        count("GuardrailStageUnavailable", stage=stage)
+        count(GUARDRAIL_STAGE_UNAVAILABLE, stage=stage)
 
 
 def _digest(text: str) -> str:

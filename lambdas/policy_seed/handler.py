@@ -13,7 +13,8 @@ from typing import Any, Final
 from mangaassist.adapters.clients import client
 from mangaassist.adapters.custom_resource import Event, answer
 from mangaassist.generation.policy import POLICY_FILE, parse_policy
-from mangaassist.observability import logger
+from mangaassist.observability import logger, observed
+from mangaassist.tracing import PathType
 
 DEPLOYMENT_SECONDS: Final = 40.0
 POLL_SECONDS: Final = 1.0
@@ -29,6 +30,7 @@ class SeedNotDeployed(RuntimeError):
         )
 
 
+@observed(PathType.ASYNC_BACKGROUND)
 def handler(event: dict[str, Any], context: Any) -> None:
     """CloudFormation's create, update or delete."""
     answer(event, context, lambda request: act(request, client("appconfig")))

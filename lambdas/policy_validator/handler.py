@@ -9,9 +9,11 @@ from typing import Any
 
 from mangaassist.errors import InvalidModelPolicy
 from mangaassist.generation.policy import parse_policy
-from mangaassist.observability import logger
+from mangaassist.observability import logger, observed
+from mangaassist.tracing import PathType
 
 
+@observed(PathType.ASYNC_BACKGROUND)
 def handler(event: dict[str, Any], context: Any) -> None:
     """Judge the document in ``content`` (base64), model lifecycles as of today included.
 

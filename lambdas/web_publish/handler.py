@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mangaassist.adapters.clients import client
 from mangaassist.adapters.custom_resource import Event, answer
-from mangaassist.observability import logger
+from mangaassist.observability import logger, observed
+from mangaassist.tracing import PathType
 
 CONFIG: Final = "config.json"
 ENTRY: Final = "index.html"
@@ -64,6 +65,7 @@ class PageConfig(BaseModel):
     protocol_version: int = Field(ge=1)
 
 
+@observed(PathType.ASYNC_BACKGROUND)
 def handler(event: dict[str, Any], context: Any) -> None:
     """CloudFormation's create, update or delete."""
     answer(event, context, lambda request: act(request, client("s3")))

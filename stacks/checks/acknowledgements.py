@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import Acknowledgment, CfnResource, Validations
+from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations
 from constructs import IConstruct
 
+from stacks.alerts import AlertsStack
 from stacks.constructs.python_function import PythonFunction
 
 if TYPE_CHECKING:
     from stacks.application import MangaAssist
+    from stacks.delivery import DeliveryStack
 
 
 def acknowledge_findings(stacks: MangaAssist) -> None:
@@ -19,17 +21,81 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
         _accept(
             function.role,
             "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray's two write actions take no resource; rule MangaAssist-NoWildcardResources holds '*' to these two",
+            "X-Ray's two write actions take no resource, nor do the lists and statistics that the capacity functions read; Lambda asks for the network interface actions on all of them and "
+            "the function itself is denied these; rule MangaAssist-NoWildcardResources holds '*' to these actions",
         )
         _accept(
             function.function,
             "AwsSolutions-L1",
             "Python 3.13 on purpose: supported as long as 3.14 (June 2029), and what every measurement here was made with",
         )
+    _network(stacks)
+    _replicas(stacks)
+    _backup(stacks)
     _model_policy(stacks)
+    _models(stacks)
     _ingest(stacks)
     _chat(stacks)
+    _capacity(stacks)
     _web(stacks)
+    _identity(stacks)
+    _alerts(stacks)
+    _log_archive(stacks)
+    _audit(stacks)
+
+
+def _network(stacks: MangaAssist) -> None:
+    if stacks.network is None:
+        return
+    vpc = stacks.network.vpc
+    for subnet in (*vpc.public_subnets, *vpc.private_subnets):
+        _accept(
+            subnet,
+            "CloudFormation-Validate::W3010",
+            "named on purpose: Fn::GetAZs may answer otherwise one day, which would replace the subnets and all in them",
+        )
+
+
+def _replicas(stacks: MangaAssist) -> None:
+    for replica in stacks.replicas:
+        _accept(
+            replica.feed,
+            "AwsSolutions-S1",
+            "a copy that only S3 writes and nobody reads unless a region is lost; CloudTrail has what is done to it",
+        )
+    copied = stacks.ingest.replication
+    if copied is None:
+        return
+    _accept(
+        copied.role,
+        f"AwsSolutions-IAM5[Resource::<{_logical_id(stacks.ingest.feed)}.Arn>/feed/*]",
+        "copies any feed file: file names are chosen by whoever uploads",
+    )
+    for region in stacks.ingest.settings.replica_regions:
+        _accept(
+            copied.role,
+            f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{stacks.ingest.settings.resource_prefix}-feed-{region}-"
+            "<AWS::AccountId>/feed/*]",
+            "writes the copy of any feed file",
+        )
+        _accept(
+            copied.role,
+            f"AwsSolutions-IAM5[Resource::arn:aws:kms:{region}:<AWS::AccountId>:key/*]",
+            "the key's id is made in the other region; a condition holds the statement to the one key with our alias",
+        )
+
+
+def _backup(stacks: MangaAssist) -> None:
+    if stacks.backup is None:
+        return
+    for role, purpose in ((stacks.backup.role, "Backup"), (stacks.backup.restore_role, "Restores")):
+        _accept(
+            role,
+            "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            f"AWSBackupServiceRolePolicyFor{purpose}]",
+            "AWS keeps this policy in step with what AWS Backup calls, and only that service, for this account, may take "
+            "the role; a policy of our own that lacks tomorrow's call would be found out when a copy is needed",
+        )
 
 
 def _model_policy(stacks: MangaAssist) -> None:
@@ -39,6 +105,67 @@ def _model_policy(stacks: MangaAssist) -> None:
         f"AwsSolutions-IAM5[Resource::arn:aws:appconfig:{policy.region}:<AWS::AccountId>:application/"
         f"<{_logical_id(policy.application)}>/environment/<{_logical_id(policy.policy_environment)}>/deployment/*]",
         "watches the one deployment it starts, whose number AppConfig makes",
+    )
+
+
+def _models(stacks: MangaAssist) -> None:
+    registry, models = stacks.registry, stacks.models
+    if registry is None or models is None:
+        return
+    prefix = registry.settings.resource_prefix
+    objects = f"arn:aws:s3:::{prefix}-models-<AWS::AccountId>"
+    _accept(
+        registry.bucket,
+        "AwsSolutions-S1",
+        "holds models and captured answers without a word of a shopper's; CloudTrail has what is done to it",
+    )
+    for finding, reason in (
+        (
+            "*",
+            "ecr:GetAuthorizationToken takes no resource; rule MangaAssist-NoWildcardResources holds '*' to it",
+        ),
+        *(
+            (f"{objects}/{place}/*", "reads and writes files that people and pipeline executions name")
+            for place in ("base", "datasets", "runs")
+        ),
+        *(
+            (
+                f"arn:aws:sagemaker:{registry.region}:<AWS::AccountId>:{kind}/pipelines-*",
+                "a pipeline names its jobs after its execution",
+            )
+            for kind in ("training-job", "processing-job")
+        ),
+        *(
+            (
+                f"arn:aws:sagemaker:{registry.region}:<AWS::AccountId>:model-package/{prefix}-{role}/*",
+                "numbers the versions it registers in this group",
+            )
+            for role in models.endpoints
+        ),
+        *(
+            (
+                f"arn:aws:logs:{registry.region}:<AWS::AccountId>:log-group:/aws/sagemaker/{group}:*",
+                "SageMaker has one log group for all jobs, and a stream for each",
+            )
+            for group in ("TrainingJobs", "ProcessingJobs")
+        ),
+    ):
+        _accept(registry.pipeline_role, f"AwsSolutions-IAM5[Resource::{finding}]", reason)
+    for role, endpoint in models.endpoints.items():
+        _accept(
+            endpoint.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "actions that take no resource, and those by which SageMaker puts instances into the VPC; rule "
+            "MangaAssist-NoWildcardResources holds '*' to these",
+        )
+        for place, reason in (
+            ("released", "a release is a new key under the model's own prefix"),
+            ("runs", "as released: a pipeline execution is a new key"),
+            ("captured", "SageMaker names captured files by the hour"),
+        ):
+            _accept(endpoint.role, f"AwsSolutions-IAM5[Resource::{objects}/{place}/{role}/*]", reason)
+    _accept(
+        models.failures, "AwsSolutions-SQS3", "is itself where failed events end; an alarm watches its depth"
     )
 
 
@@ -72,6 +199,15 @@ def _chat(stacks: MangaAssist) -> None:
                 "AwsSolutions-APIG4",
                 "API Gateway runs WebSocket authorizers on $connect only; the connection keeps the identity it got there",
             )
+    if chat.settings.domains is None:
+        reason = (
+            "without names of our own CloudFront has no other way to the APIs; functions at the door refuse what lacks its "
+            "secret"
+            if chat.settings.edge
+            else "the twin has no edge and no other way in"
+        )
+        for api in (chat.websocket.api, chat.http.api):
+            _accept(api, "MangaAssist::MangaAssist-DefaultEndpointsClosed", reason)
     _accept(
         chat.guest_token_route,
         "AwsSolutions-APIG4",
@@ -83,17 +219,42 @@ def _chat(stacks: MangaAssist) -> None:
         "AmazonAPIGatewayPushToCloudWatchLogs]",
         "API Gateway accepts no narrower role: it uses one per account and region for the logs of every API",
     )
-    _accept(
-        chat.secret,
-        "AwsSolutions-SMG4",
-        "rotating the only key would sign every guest out; rotation needs the authorizer to accept two keys (SEC-6)",
-    )
+    if chat.rotation is None:
+        _accept(chat.secret, "AwsSolutions-SMG4", "the twin is made anew with every start, its secrets too")
+    if chat.origin_secret is not None:
+        _accept(
+            chat.origin_secret,
+            "AwsSolutions-SMG4",
+            "rotated by the schedule of the Web stack, where the distribution is that has to send the new value",
+        )
     _accept(
         chat.message.role,
         f"AwsSolutions-IAM5[Resource::arn:aws:execute-api:{chat.region}:<AWS::AccountId>:"
         f"<{_logical_id(chat.websocket.api)}>/live/POST/@connections/*]",
         "connection ids are made by API Gateway at run time",
     )
+
+
+def _capacity(stacks: MangaAssist) -> None:
+    capacity = stacks.capacity
+    _accept(
+        capacity.missed,
+        "AwsSolutions-SQS3",
+        "is itself where ticks end that failed; an alarm watches its depth",
+    )
+    _accept(
+        capacity.prewarm.role,
+        f"AwsSolutions-IAM5[Resource::arn:aws:application-autoscaling:{capacity.region}:<AWS::AccountId>:"
+        "scalable-target/*]",
+        "the service makes the ids of scalable targets; a condition holds it to the dimensions that are raised",
+    )
+    for role in (capacity.model_capacity.role, stacks.chat.message.role):
+        if capacity.settings.capacity.throughput:
+            _accept(
+                role,
+                f"AwsSolutions-IAM5[Resource::arn:aws:bedrock:{capacity.region}:<AWS::AccountId>:provisioned-model/*]",
+                "every purchase gets a new ARN; conditions on the environment's tag hold it to our own",
+            )
 
 
 def _web(stacks: MangaAssist) -> None:
@@ -105,25 +266,102 @@ def _web(stacks: MangaAssist) -> None:
         "writes every file of the page, and the bucket holds nothing else",
     )
     _accept(web.distribution, "AwsSolutions-CFR1", "the shop sells worldwide")
-    _accept(
-        web.distribution,
-        "AwsSolutions-CFR2",
-        "the web ACL comes with the WebSocket behind CloudFront (SEC-5)",
-    )
+    if stacks.edge is None:
+        _accept(
+            web.distribution,
+            "AwsSolutions-CFR2",
+            "the twin is reached from its own machine alone; every environment in AWS has a web ACL",
+        )
     _accept(
         web.distribution,
         "AwsSolutions-CFR3",
-        "serves static files; requests that do something are in the access log of the HTTP API",
+        "logged by standard logging v2, which the rule does not know: stack EdgeWatch, where there is an edge",
     )
-    if web.settings.page_domain is None:
+    if web.settings.domains is None:
         _accept(
             web.distribution,
             "AwsSolutions-CFR4",
-            "without a domain of our own CloudFront's certificate decides; with page_domain TLS 1.2 is the minimum",
+            "without a domain of our own CloudFront's certificate decides; with one TLS 1.2 is the minimum",
+        )
+
+
+def _identity(stacks: MangaAssist) -> None:
+    identity = stacks.identity
+    if identity is None or identity.settings.identity is None:
+        return
+    if identity.settings.identity.mfa == "optional":
+        _accept(
+            identity.pool,
+            "AwsSolutions-COG2",
+            "test shoppers sign in without a second factor; prod requires one",
+        )
+    if not identity.settings.identity.threat_protection:
+        _accept(
+            identity.pool,
+            "AwsSolutions-COG8",
+            "paid per shopper, and test shoppers have nothing to lose; prod cannot do without",
+        )
+
+
+def _alerts(stacks: MangaAssist) -> None:
+    for node in stacks.alerts.node.root.node.find_all():
+        if isinstance(node, AlertsStack):
+            _accept(
+                node.undelivered,
+                "AwsSolutions-SQS3",
+                "is itself where undelivered alarms end; an alarm watches its depth",
+            )
+
+
+def _log_archive(stacks: MangaAssist) -> None:
+    archive = stacks.log_archive
+    if archive is None:
+        return
+    _accept(
+        archive.bucket,
+        "AwsSolutions-S1",
+        "only Firehose writes it and nobody reads it but by hand; CloudTrail has who did",
+    )
+    _accept(
+        archive.delivery_role,
+        f"AwsSolutions-IAM5[Resource::<{_logical_id(archive.bucket)}.Arn>/*]",
+        "Firehose names the objects by their time, and the bucket holds nothing else",
+    )
+
+
+def _audit(stacks: MangaAssist) -> None:
+    audit = stacks.audit
+    if audit is None:
+        return
+    _accept(
+        audit.bucket,
+        "AwsSolutions-S1",
+        "the trail itself records who reads or deletes these records, in an object-locked bucket",
+    )
+    _accept(audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth")
+    _accept(
+        audit.config_role,
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWS_ConfigRole]",
+        "AWS keeps this policy in step with the resource types that Config can read; only Config, for this account, may "
+        "take the role",
+    )
+
+
+def acknowledge_delivery(stack: DeliveryStack) -> None:
+    """Record the exceptions of the stack that delivers."""
+    _accept(stack.artefacts, "AwsSolutions-S1", "only the pipeline writes and reads it; CloudTrail has both")
+    for role in (stack.pipeline_role, *(project.role for project in stack.projects.values())):
+        _accept(
+            role,
+            f"AwsSolutions-IAM5[Resource::<{_logical_id(stack.artefacts)}.Arn>/*]",
+            "the pipeline names its artefacts at run time, and the bucket holds nothing else",
         )
 
 
 def _accept(construct: IConstruct, finding: str, reason: str) -> None:
+    account = Stack.of(construct).account
+    if not Token.is_unresolved(account):
+        finding = finding.replace("<AWS::AccountId>", account)
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 

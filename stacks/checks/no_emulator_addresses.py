@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from stacks.checks.rule import Finding, Rule, Template, resources, strings
 
-MARKS = ("127.0.0.1", "0.0.0.0", "localhost", "AWS_ENDPOINT_URL", "TWIN_", "ministack")  # noqa: S104
+MARKS = re.compile(
+    r"127\.0\.0\.1|(?<![\d.])0\.0\.0\.0(?!/0)|localhost|AWS_ENDPOINT_URL|TWIN_|ministack", re.IGNORECASE
+)
+"""``0.0.0.0/0`` is a route for every address and ``10.0.0.0/16`` a network; neither is the twin's."""
 
 
 def _check(template: Template) -> Iterator[Finding]:
     for logical_id, resource in resources(template):
         for path, text in strings(resource):
-            if any(mark.lower() in text.lower() for mark in MARKS):
+            if MARKS.search(text):
                 yield Finding(logical_id, path)
 
 

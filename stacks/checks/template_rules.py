@@ -16,21 +16,37 @@ from aws_cdk import (
 )
 
 from stacks.checks import (
+    alarms_have_runbooks,
+    data_is_encrypted,
+    default_endpoints_closed,
+    events_are_never_lost,
     function_logs_expire,
     functions_behind_alias,
+    log_groups_expire,
+    no_default_security_group,
     no_emulator_addresses,
+    no_open_ingress,
     no_secrets,
     no_wildcard_actions,
     no_wildcard_resources,
+    queues_are_encrypted,
 )
 
 RULES: Final = (
+    alarms_have_runbooks.RULE,
+    data_is_encrypted.RULE,
+    default_endpoints_closed.RULE,
+    events_are_never_lost.RULE,
     function_logs_expire.RULE,
     functions_behind_alias.RULE,
+    log_groups_expire.RULE,
+    no_default_security_group.RULE,
     no_emulator_addresses.RULE,
+    no_open_ingress.RULE,
     no_secrets.RULE,
     no_wildcard_actions.RULE,
     no_wildcard_resources.RULE,
+    queues_are_encrypted.RULE,
 )
 
 

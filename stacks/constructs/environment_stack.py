@@ -20,13 +20,19 @@ class EnvironmentStack(Stack):
     """Stack ``MangaAssist-<environment>-<concern>``."""
 
     def __init__(
-        self, scope: Construct, concern: str, *, settings: EnvironmentSettings, description: str
+        self,
+        scope: Construct,
+        concern: str,
+        *,
+        settings: EnvironmentSettings,
+        description: str,
+        region: str | None = None,
     ) -> None:
         super().__init__(
             scope,
             f"MangaAssist-{settings.name}-{concern}",
             description=description,
-            env=Environment(account=settings.account, region=settings.region),
+            env=Environment(account=settings.account, region=region or settings.region),
             termination_protection=settings.protection.deletion_protection,
         )
         self.settings = settings

@@ -9,6 +9,7 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from stacks.constructs.access_log import AccessLog
+from stacks.constructs.api_domain import ApiDomain
 from stacks.environments import EnvironmentSettings
 
 
@@ -17,12 +18,14 @@ class HttpApi(Construct):
 
     def __init__(self, scope: Construct, id: str, *, settings: EnvironmentSettings) -> None:
         super().__init__(scope, id)
+        self._domains = settings.domains
         self.api = apigatewayv2.HttpApi(
             self,
             "Api",
             api_name=f"{settings.resource_prefix}-http",
             description="Request-response side of the chat",
             create_default_stage=False,
+            disable_execute_api_endpoint=True if self._domains else None,
         )
         self.stage = apigatewayv2.HttpStage(
             self,
@@ -31,6 +34,17 @@ class HttpApi(Construct):
             stage_name="$default",
             auto_deploy=True,
             detailed_metrics_enabled=True,
+            domain_mapping=apigatewayv2.DomainMappingOptions(
+                domain_name=ApiDomain(
+                    self,
+                    "Domain",
+                    name=self._domains.api,
+                    certificate_arn=self._domains.api_certificate_arn,
+                    zone=self._domains.hosted_zone,
+                ).domain
+            )
+            if self._domains
+            else None,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=settings.http_throttle.rate_per_second, burst_limit=settings.http_throttle.burst
             ),
@@ -42,6 +56,8 @@ class HttpApi(Construct):
     @property
     def host(self) -> str:
         """The host the API is served at, under which API Gateway recognizes it."""
+        if self._domains:
+            return self._domains.api
         stack = Stack.of(self)
         return f"{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -22,12 +23,25 @@ _RETENTION: Final = {
 }
 
 
-def log_group(scope: Construct, id: str, *, settings: EnvironmentSettings, name: str) -> logs.LogGroup:
-    """The log group ``/mangaassist/<environment>/<name>``."""
+def retention(settings: EnvironmentSettings) -> logs.RetentionDays:
+    """How long lines are kept."""
+    return _RETENTION[settings.log_retention_days]
+
+
+def log_group_name(settings: EnvironmentSettings, name: str) -> str:
+    """``/mangaassist/<environment>/<name>``."""
+    return f"/mangaassist/{settings.name}/{name}"
+
+
+def log_group(
+    scope: Construct, id: str, *, settings: EnvironmentSettings, name: str, key: kms.IKey | None = None
+) -> logs.LogGroup:
+    """The log group ``/mangaassist/<environment>/<name>``, under ``key`` if given, which must admit CloudWatch Logs."""
     return logs.LogGroup(
         scope,
         id,
-        log_group_name=f"/mangaassist/{settings.name}/{name}",
-        retention=_RETENTION[settings.log_retention_days],
+        log_group_name=log_group_name(settings, name),
+        encryption_key=key,
+        retention=retention(settings),
         removal_policy=RemovalPolicy.RETAIN if settings.protection.retain else RemovalPolicy.DESTROY,
     )

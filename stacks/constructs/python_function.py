@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -15,10 +15,20 @@ from constructs import Construct
 from stacks.constructs.bundling import ROOT
 from stacks.constructs.layers import layers_of
 from stacks.constructs.log_group import log_group
+from stacks.constructs.placement import Placement
 from stacks.environments import EnvironmentSettings
 
 METRICS_NAMESPACE: Final = "MangaAssist"
 LIVE: Final = "live"
+NETWORK_INTERFACES: Final = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""What Lambda does in a function's name to put it into a VPC; it checks them against every resource."""
 _LOG_LEVELS: Final = {
     "DEBUG": lambda_.ApplicationLogLevel.DEBUG,
     "INFO": lambda_.ApplicationLogLevel.INFO,
@@ -43,6 +53,7 @@ class PythonFunction(Construct):
         reserved_concurrency: int | None = None,
         provisioned_concurrency: int | None = None,
         failures: sqs.IQueue | None = None,
+        network: Placement | None = None,
     ) -> None:
         """
         Args:
@@ -57,13 +68,18 @@ class PythonFunction(Construct):
             reserved_concurrency: a share of the account's concurrency kept for, and capping, this function.
             provisioned_concurrency: environments kept warm behind the alias.
             failures: where an event goes whose asynchronous attempts all failed.
+            network: where in the VPC it runs; outside of any without one, see ``stacks.network.OUTSIDE`` for who and why.
         """
         super().__init__(scope, id)
+        self.folder = folder
+        self.timeout_seconds = timeout_seconds
         stack = Stack.of(self)
         logs = log_group(self, "Logs", settings=settings, name=folder)
         # A role of its own instead of AWSLambdaBasicExecutionRole, which may write to every log group of the account.
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         logs.grant_write(self.role)
+        if network is not None:
+            self._enter_network()
         self.function = lambda_.Function(
             self,
             "Function",
@@ -88,6 +104,9 @@ class PythonFunction(Construct):
                 **(variables or {}),
             },
             reserved_concurrent_executions=reserved_concurrency,
+            vpc=network.vpc if network else None,
+            vpc_subnets=network.subnets if network else None,
+            security_groups=list(network.security_groups) if network else None,
         )
         self.alias = lambda_.Alias(
             self,
@@ -105,6 +124,28 @@ class PythonFunction(Construct):
         """Let the function perform ``actions`` on the resources ``on`` (ARNs)."""
         self.role.add_to_policy(
             iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=dict(conditions or {}))
+        )
+
+    def _enter_network(self) -> None:
+        """Let Lambda, and nobody who runs inside the function, handle its network interfaces."""
+        self.allow(*NETWORK_INTERFACES, on=["*"])
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=list(NETWORK_INTERFACES),
+                resources=["*"],
+                # Present in requests that a function's own code makes; any function, because this role has but one.
+                conditions={
+                    "ArnLike": {
+                        "lambda:SourceFunctionArn": Stack.of(self).format_arn(
+                            service="lambda",
+                            resource="function",
+                            resource_name="*",
+                            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                        )
+                    }
+                },
+            )
         )
 
 

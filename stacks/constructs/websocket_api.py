@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -14,12 +14,16 @@ from aws_cdk.aws_apigatewayv2_authorizers import WebSocketLambdaAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import WebSocketLambdaIntegration
 from constructs import Construct
 
+from mangaassist.identity.origin import HEADER as ORIGIN_HEADER
 from stacks.constructs.access_log import AccessLog
+from stacks.constructs.api_domain import ApiDomain
 from stacks.environments import EnvironmentSettings
 
 STAGE: Final = "live"
 IDENTITY_SOURCE: Final = "route.request.header.Sec-WebSocket-Protocol"
 """Browsers cannot set other headers on a WebSocket, and a token in the URL would end up in logs."""
+ORIGIN_SOURCE: Final = f"route.request.header.{ORIGIN_HEADER}"
+"""What lacks one of the sources is refused by the gateway itself, at no cost of ours."""
 
 
 class WebSocketApi(Construct):
@@ -38,6 +42,19 @@ class WebSocketApi(Construct):
             description="Streams answers to the chat widget",
             route_selection_expression="$request.body.action",
         )
+        self._settings = settings
+        domains = settings.domains
+        domain = None
+        if domains is not None:
+            # The construct has no property for it.
+            cast("apigatewayv2.CfnApi", self.api.node.default_child).disable_execute_api_endpoint = True
+            domain = ApiDomain(
+                self,
+                "Domain",
+                name=domains.websocket,
+                certificate_arn=domains.api_certificate_arn,
+                zone=domains.hosted_zone,
+            ).domain
         self.stage = apigatewayv2.WebSocketStage(
             self,
             "Stage",
@@ -45,6 +62,10 @@ class WebSocketApi(Construct):
             stage_name=STAGE,
             auto_deploy=True,
             detailed_metrics_enabled=True,
+            # The same path with and without a name of our own: CloudFront passes it on as it comes.
+            domain_mapping=apigatewayv2.DomainMappingOptions(domain_name=domain, mapping_key=STAGE)
+            if domain
+            else None,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=settings.websocket_throttle.rate_per_second,
                 burst_limit=settings.websocket_throttle.burst,
@@ -67,11 +88,31 @@ class WebSocketApi(Construct):
                 key,
                 integration=WebSocketLambdaIntegration(f"{name}Integration", handler),
                 authorizer=WebSocketLambdaAuthorizer(
-                    "TokenAuthorizer", authorizer, identity_source=[IDENTITY_SOURCE]
+                    "TokenAuthorizer",
+                    authorizer,
+                    identity_source=[IDENTITY_SOURCE, *([ORIGIN_SOURCE] if self._settings.edge else [])],
                 )
                 if key == "$connect"
                 else None,
             )
+
+    @property
+    def host(self) -> str:
+        """The host the API is served at, under which API Gateway recognizes it."""
+        if self._settings.domains:
+            return self._settings.domains.websocket
+        stack = Stack.of(self)
+        return f"{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
+
+    @property
+    def url(self) -> str:
+        """Where the API itself is connected to; shoppers come through the edge where there is one."""
+        return f"wss://{self.host}/{STAGE}" if self._settings.domains else self.stage.url
+
+    @property
+    def callback_url(self) -> str:
+        """Where functions post to connections. A closed default endpoint is closed for this as well."""
+        return f"https://{self.host}/{STAGE}" if self._settings.domains else self.stage.callback_url
 
     def connections_arn(self) -> str:
         """What ``execute-api:ManageConnections`` is granted on: posting to connections of this stage."""

@@ -24,14 +24,14 @@ HEAVY = {
 }
 
 ALLOWED_AT_IMPORT: dict[str, set[str]] = {
-    # Importing a handler loads no SDK: collaborators are built on first use. Only `message` has a traced handler
-    # and the protocol's models.
+    # Importing a handler loads no SDK: collaborators are built on first use. Only `message` and `guardrail` have models
+    # of what they are sent.
     "authorizer": {"jwt"},
     "connect": set(),
     "disconnect": set(),
-    "guardrail": {"pydantic", "asyncio", "aws_xray_sdk", "botocore"},
+    "guardrail": {"pydantic", "asyncio"},
     "guest_token": {"jwt"},
-    "message": {"pydantic", "asyncio", "aws_xray_sdk", "botocore", "boto3"},
+    "message": {"pydantic", "asyncio"},
 }
 
 
@@ -56,7 +56,6 @@ def _modules_after(statement: str) -> set[str]:
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/core/python")]),
         "POWERTOOLS_SERVICE_NAME": "budget",
         "POWERTOOLS_METRICS_NAMESPACE": "MangaAssist",
-        "POWERTOOLS_TRACE_DISABLED": "true",
     }
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=ROOT

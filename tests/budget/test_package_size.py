@@ -34,6 +34,13 @@ def test_message_with_its_layers_stays_in_its_budget() -> None:
     assert megabytes < MESSAGE_BUDGET_MB, parts
 
 
+def test_the_layer_does_without_the_cryptography_package() -> None:
+    """15 MB in every function and 50 ms of every handshake's cold start; see decision 5."""
+    packages = bundling.dependencies(Target.for_host()).built() / "python"
+    assert (packages / "jwt").is_dir()
+    assert not (packages / "cryptography").exists()
+
+
 @pytest.mark.parametrize(
     "folder",
     sorted(path.parent for path in (ROOT / "lambdas").glob("*/handler.py")),

@@ -1,16 +1,18 @@
-"""One twin for the whole session: the real `cdk deploy`, the real functions, sockets of its own."""
+"""One twin per environment: the real `cdk deploy`, the real functions, their own roles, sockets of its own."""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from tools.twin.layout import Held
 from tools.twin.supervisor import Twin, TwinError
 
 
@@ -33,14 +35,27 @@ def _free_port_base() -> int:
     raise RuntimeError("no four free ports in a row between 4900 and 5600")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on every environment that it names, one twin after the other."""
+    if "twin" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("environments")
+        metafunc.parametrize("twin", mark.args if mark else ("local",), indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    """A fresh twin with the catalogue loaded."""
-    home = tmp_path_factory.mktemp("twin")
+def twin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    """A fresh twin that holds the environment ``request.param``, with the catalogue loaded."""
+    with fresh_twin(tmp_path_factory.mktemp("twin"), Held(request.param)) as running:
+        yield running
+
+
+@contextmanager
+def fresh_twin(home: Path, held: Held) -> Iterator[Twin]:
+    """A twin in ``home`` that is up inside the context, and the one that commands find meanwhile."""
     environment = {"TWIN_HOME": str(home), "TWIN_PORT_BASE": str(_free_port_base())}
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
-    running = Twin.from_environment()
+    running = Twin.from_environment(held=held)
     try:
         running.up(fresh=True)
         yield running
@@ -62,10 +77,11 @@ def _tail(path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_faults_left(twin: Twin) -> Iterator[None]:
-    """Faults and pacing of one test must not reach the next."""
+def no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Faults of one test must not reach the next."""
     yield
-    twin.clear_faults()
+    if "twin" in request.fixturenames:
+        request.getfixturevalue("twin").clear_faults()
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ from tools.twin.supervisor import Twin
 ENGLISH = "Recommend horror manga like Junji Ito"
 JAPANESE = "伊藤潤二みたいなホラー漫画のおすすめは？"
 
+pytestmark = pytest.mark.environments("local", "prod")
+
 
 async def connect(twin: Twin, **options: Any) -> ChatClient:
     return await ChatClient.connect(twin.urls().websocket, twin.urls().api, **options)

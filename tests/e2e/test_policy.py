@@ -22,6 +22,8 @@ QUESTION = "Recommend horror manga like Junji Ito"
 REACH_SECONDS = 60
 """OPS-2: a flip reaches running handlers within a minute."""
 
+pytestmark = pytest.mark.environments("local", "prod")
+
 
 def mangactl(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command as on-call types it, in a process of its own."""

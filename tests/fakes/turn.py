@@ -106,6 +106,22 @@ class FakeSearch:
 
 
 @dataclass
+class FakeReranker:
+    """Puts the texts into ``order``; without one it never answers, an error is raised."""
+
+    order: list[int] | DependencyError | None
+    asked: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    async def rank(self, question: str, texts: Sequence[str]) -> list[int]:
+        self.asked.append((question, list(texts)))
+        if isinstance(self.order, DependencyError):
+            raise self.order
+        if self.order is None:
+            await asyncio.Event().wait()
+        return self.order or []
+
+
+@dataclass
 class FakeClassifier:
     score: IntentScore | DependencyError
     texts: list[str] = field(default_factory=list)

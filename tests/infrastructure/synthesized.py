@@ -15,7 +15,18 @@ from stacks.application import build
 from stacks.environments import EnvironmentSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-CONCERNS = ("Sessions", "Search", "ModelPolicy", "Ingest", "Guardrail", "Chat", "Web")
+ALWAYS = (
+    "Alerts",
+    "Sessions",
+    "Search",
+    "ModelPolicy",
+    "Ingest",
+    "Guardrail",
+    "CapacityState",
+    "Chat",
+    "Capacity",
+    "Web",
+)
 
 
 @dataclass(frozen=True)
@@ -61,14 +72,15 @@ class Synthesized:
         return found
 
     def permissions(self, folder: str) -> dict[str, list[str]]:
-        """What the function's role may do: action by action, the resources, in readable form."""
+        """What the function's role allows: action by action, the resources, in readable form."""
         role = self.function(folder)["Role"]["Fn::GetAtt"][0]
         allowed: dict[str, list[str]] = {}
         for policy in self.resources("AWS::IAM::Policy").values():
             if {"Ref": role} not in policy["Properties"]["Roles"]:
                 continue
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-                assert statement["Effect"] == "Allow"
+                if statement["Effect"] == "Deny":
+                    continue
                 for action in _list(statement["Action"]):
                     allowed.setdefault(action, []).extend(map(readable, _list(statement["Resource"])))
         return {action: sorted(set(resources)) for action, resources in sorted(allowed.items())}
@@ -81,12 +93,9 @@ def synthesize(settings: EnvironmentSettings) -> Synthesized:
     app = App(context={**flags, "aws:cdk:bundling-stacks": []})
     build(app, settings)
     assembly = app.synth()
+    prefix = f"MangaAssist-{settings.name}-"
     return Synthesized(
-        settings,
-        {
-            concern: assembly.get_stack_by_name(f"MangaAssist-{settings.name}-{concern}").template
-            for concern in CONCERNS
-        },
+        settings, {stack.stack_name.removeprefix(prefix): stack.template for stack in assembly.stacks}
     )
 
 

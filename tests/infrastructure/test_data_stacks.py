@@ -13,6 +13,7 @@ from tests.infrastructure.synthesized import Synthesized, readable
 STATEFUL = {
     "Sessions": {"Key961B73FD": "AWS::KMS::Key", "TableCD117FA1": "AWS::DynamoDB::GlobalTable"},
     "Search": {
+        "Key961B73FD": "AWS::KMS::Key",
         "Group": "AWS::OpenSearchServerless::CollectionGroup",
         "Collection": "AWS::OpenSearchServerless::Collection",
     },
@@ -21,8 +22,13 @@ STATEFUL = {
         "Environment": "AWS::AppConfig::Environment",
         "Profile": "AWS::AppConfig::ConfigurationProfile",
     },
-    "Ingest": {"Catalogue6D2BB205": "AWS::DynamoDB::GlobalTable", "Feed908EF2E5": "AWS::S3::Bucket"},
+    "Ingest": {
+        "Key961B73FD": "AWS::KMS::Key",
+        "Catalogue6D2BB205": "AWS::DynamoDB::GlobalTable",
+        "Feed908EF2E5": "AWS::S3::Bucket",
+    },
     "Guardrail": {},
+    "CapacityState": {"Key961B73FD": "AWS::KMS::Key", "TableCD117FA1": "AWS::DynamoDB::GlobalTable"},
     "Chat": {"SecretKey573D36D8": "AWS::KMS::Key", "GuestTokenSecret1D1F14DF": "AWS::SecretsManager::Secret"},
     "Web": {"Bucket83908E77": "AWS::S3::Bucket"},
 }
@@ -36,13 +42,15 @@ def test_stateful_resources_keep_their_logical_ids(application: Synthesized, con
     found = {
         key: resource["Type"] for key, resource in resources.items() if resource["Type"] in STATEFUL_TYPES
     }
-    assert found == STATEFUL[concern]
+    behind_the_edge = {"OriginSecret5DDC59F1": "AWS::SecretsManager::Secret"}
+    optional = behind_the_edge if concern == "Chat" and application.settings.edge else {}
+    assert found == STATEFUL[concern] | optional
 
 
 @pytest.mark.req("SES-1", "IAC-4", "SEC-5")
 def test_sessions_live_in_one_encrypted_table_that_empties_itself(application: Synthesized) -> None:
     table = application.only("AWS::DynamoDB::GlobalTable", "Sessions")
-    properties, protection = table["Properties"], application.settings.protection
+    properties = table["Properties"]
     assert properties["KeySchema"] == [
         {"AttributeName": "pk", "KeyType": "HASH"},
         {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -51,12 +59,98 @@ def test_sessions_live_in_one_encrypted_table_that_empties_itself(application: S
     assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
-    (replica,) = properties["Replicas"]
-    assert replica["SSESpecification"]["KMSMasterKeyId"] == {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
-    assert replica["DeletionProtectionEnabled"] is protection.deletion_protection
-    recovery = replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
-    assert recovery is protection.point_in_time_recovery
     assert application.only("AWS::KMS::Key", "Sessions")["Properties"]["EnableKeyRotation"] is True
+
+
+@pytest.mark.req("IAC-4", "SEC-5")
+@pytest.mark.parametrize("concern", ["Sessions", "Ingest"])
+def test_every_replica_of_a_table_is_encrypted_with_our_key_and_protected(
+    application: Synthesized, concern: str
+) -> None:
+    settings = application.settings
+    properties = application.only("AWS::DynamoDB::GlobalTable", concern)["Properties"]
+    assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    keys = {
+        replica["Region"]: replica["SSESpecification"]["KMSMasterKeyId"] for replica in properties["Replicas"]
+    }
+    assert keys.pop(settings.region) == {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
+    assert {region: readable(key) for region, key in keys.items()} == {
+        region: f"arn:aws:kms:{region}:${{AWS::AccountId}}:alias/{settings.resource_prefix}-data-replica"
+        for region in settings.replica_regions
+    }
+    for replica in properties["Replicas"]:
+        assert replica["DeletionProtectionEnabled"] is settings.protection.deletion_protection
+        recovery = replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert recovery is settings.protection.point_in_time_recovery
+
+
+@pytest.mark.req("RES-7")
+def test_the_key_and_bucket_of_a_replica_are_there_under_the_names_that_the_tables_and_the_feed_use(
+    prod: Synthesized,
+) -> None:
+    (region,) = prod.settings.replica_regions
+    concern = f"Replica-{region}"
+    alias = prod.only("AWS::KMS::Alias", concern)["Properties"]
+    (key,) = prod.resources("AWS::KMS::Key", concern)
+    assert alias["AliasName"] == "alias/mangaassist-prod-data-replica"
+    assert alias["TargetKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+    bucket = prod.only("AWS::S3::Bucket", concern)
+    assert bucket["DeletionPolicy"] == "Retain"
+    assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    name = readable(bucket["Properties"]["BucketName"])
+
+    feed = prod.only("AWS::S3::Bucket", "Ingest")["Properties"]
+    assert feed["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = feed["ReplicationConfiguration"]["Rules"]
+    assert readable(rule["Destination"]["Bucket"]) == f"arn:aws:s3:::{name}"
+    encryption = readable(rule["Destination"]["EncryptionConfiguration"]["ReplicaKmsKeyID"])
+    assert encryption == f"arn:aws:kms:{region}:${{AWS::AccountId}}:{alias['AliasName']}"
+    assert rule["DeleteMarkerReplication"] == {"Status": "Disabled"}
+    assert rule["Filter"] == {"Prefix": "feed/"}
+
+
+@pytest.mark.req("RES-7", "SEC-4")
+def test_replication_may_copy_the_feed_and_use_one_key_over_there(prod: Synthesized) -> None:
+    role = prod.only("AWS::S3::Bucket", "Ingest")["Properties"]["ReplicationConfiguration"]["Role"][
+        "Fn::GetAtt"
+    ][0]
+    statements = [
+        statement
+        for policy in prod.resources("AWS::IAM::Policy", "Ingest").values()
+        if {"Ref": role} in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    actions = {
+        action
+        for s in statements
+        for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+    }
+    assert actions == {
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "s3:GetObjectVersionAcl",
+        "s3:GetObjectVersionForReplication",
+        "s3:GetObjectVersionTagging",
+        "s3:GetReplicationConfiguration",
+        "s3:ListBucket",
+        "s3:ReplicateObject",
+        "s3:ReplicateTags",
+    }
+    (encrypt,) = [statement for statement in statements if statement["Action"] == "kms:Encrypt"]
+    assert encrypt["Condition"] == {
+        "StringEquals": {"kms:ViaService": "s3.us-west-2.amazonaws.com"},
+        "ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/mangaassist-prod-data-replica"},
+    }
+
+
+@pytest.mark.req("SEC-5")
+def test_the_feed_is_encrypted_with_our_key(application: Synthesized) -> None:
+    feed = application.only("AWS::S3::Bucket", "Ingest")["Properties"]
+    (rule,) = feed["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {
+        "SSEAlgorithm": "aws:kms",
+        "KMSMasterKeyID": {"Fn::GetAtt": ["Key961B73FD", "Arn"]},
+    }
 
 
 @pytest.mark.req("IAC-4")
@@ -83,6 +177,43 @@ def test_the_collection_is_a_nextgen_vector_collection_within_its_capacity(appli
     assert collection["Properties"]["Type"] == "VECTORSEARCH"
     assert collection["Properties"]["CollectionGroupName"] == group["Name"]
     assert set(collection["DependsOn"]) == {"Encryption", "Network", "Group"}
+    protection = application.settings.protection
+    assert collection["DeletionPolicy"] == ("Retain" if protection.retain else "Delete")
+    expected = "ENABLED" if protection.deletion_protection else "DISABLED"
+    assert collection["Properties"]["DeletionProtection"] == expected
+
+
+@pytest.mark.req("RET-2", "SEC-5")
+def test_the_collection_is_encrypted_with_our_key_before_it_is_made(application: Synthesized) -> None:
+    policies = {
+        policy["Properties"]["Type"]: json.loads(readable(policy["Properties"]["Policy"]))
+        for policy in application.resources("AWS::OpenSearchServerless::SecurityPolicy", "Search").values()
+    }
+    collection = f"collection/{application.only('AWS::OpenSearchServerless::Collection', 'Search')['Properties']['Name']}"
+    assert policies["encryption"] == {
+        "Rules": [{"ResourceType": "collection", "Resource": [collection]}],
+        "AWSOwnedKey": False,
+        "KmsARN": "${Key961B73FD.Arn}",
+    }
+
+
+@pytest.mark.req("RET-2", "SEC-5")
+def test_the_collection_is_reached_by_the_endpoint_of_the_network_where_there_is_one(
+    application: Synthesized,
+) -> None:
+    (policy,) = [
+        policy["Properties"]
+        for policy in application.resources("AWS::OpenSearchServerless::SecurityPolicy", "Search").values()
+        if policy["Properties"]["Type"] == "network"
+    ]
+    (rule,) = json.loads(readable(policy["Policy"]))
+    if application.settings.network is None:
+        assert rule["AllowFromPublic"] is True
+        assert "SourceVPCEs" not in rule
+    else:
+        assert rule["AllowFromPublic"] is False
+        (endpoint,) = rule["SourceVPCEs"]
+        assert "AossDataEndpoint" in endpoint
 
 
 @pytest.mark.req("IAC-6")
@@ -111,14 +242,18 @@ def test_the_chat_reads_the_index_and_ingestion_writes_it(application: Synthesiz
 
 @pytest.mark.req("SEC-5")
 def test_buckets_are_private_encrypted_and_speak_tls_only(application: Synthesized) -> None:
-    buckets = application.resources("AWS::S3::Bucket")
-    assert len(buckets) == 2
-    for logical_id, bucket in buckets.items():
+    buckets = [
+        (concern, logical_id, bucket)
+        for concern in application.templates
+        for logical_id, bucket in application.resources("AWS::S3::Bucket", concern).items()
+    ]
+    assert {concern for concern, *_ in buckets} >= {"Ingest", "Web"}
+    for concern, logical_id, bucket in buckets:
         assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
         assert bucket["Properties"]["BucketEncryption"]
         (policy,) = [
             policy["Properties"]["PolicyDocument"]["Statement"]
-            for policy in application.resources("AWS::S3::BucketPolicy").values()
+            for policy in application.resources("AWS::S3::BucketPolicy", concern).values()
             if policy["Properties"]["Bucket"] == {"Ref": logical_id}
         ]
         assert any(
@@ -130,9 +265,12 @@ def test_buckets_are_private_encrypted_and_speak_tls_only(application: Synthesiz
 
 @pytest.mark.req("IAC-4")
 def test_prod_stacks_refuse_deletion(prod: Synthesized) -> None:
-    from aws_cdk import App
+    from aws_cdk import App, Stack
 
     from stacks.application import build
 
-    stacks = vars(build(App(context={"aws:cdk:bundling-stacks": []}), prod.settings))
-    assert all(stack.termination_protection for stack in stacks.values())
+    app = App(context={"aws:cdk:bundling-stacks": []})
+    build(app, prod.settings)
+    stacks = [stack for stack in app.node.children if isinstance(stack, Stack)]
+    assert len(stacks) == len(prod.templates)
+    assert all(stack.termination_protection for stack in stacks)

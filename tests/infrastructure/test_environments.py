@@ -23,8 +23,9 @@ from stacks.environments import (
     SearchCapacity,
     UnknownEnvironment,
     environment_named,
+    on_this_machine,
 )
-from tests.infrastructure.synthesized import CONCERNS, ROOT, Synthesized
+from tests.infrastructure.synthesized import ALWAYS, ROOT, Synthesized
 
 
 def checked(settings: EnvironmentSettings, output: Path) -> tuple[App, MangaAssist]:
@@ -42,7 +43,7 @@ def changed(name: str, **changes: Any) -> EnvironmentSettings:
 @pytest.mark.req("IAC-1")
 def test_there_are_four_environments_and_each_has_every_stack(application: Synthesized) -> None:
     assert list(ENVIRONMENTS) == ["local", "dev", "staging", "prod"]
-    assert set(application.templates) == set(CONCERNS)
+    assert set(application.templates) >= set(ALWAYS)
 
 
 @pytest.mark.req("IAC-1", "IAC-5")
@@ -107,13 +108,27 @@ def test_settings_refuse_unknown_keys_changes_and_positions() -> None:
         ),
         ("prod", {"search": {"min_ocu": 0, "max_ocu": 4}}, "must not scale to zero"),
         ("prod", {"log_retention_days": 30}, "90 days or longer"),
+        ("prod", {"backups": None}, "locked vault"),
+        ("prod", {"backups": {"locked": False}}, "locked vault"),
+        ("prod", {"network": None}, "cache without network"),
+        ("prod", {"replica_regions": ("us-east-1",)}, "another region than us-east-1"),
+        ("prod", {"replica_regions": ("us-west-2", "us-west-2")}, "once"),
+        ("dev", {"network": {"nat_gateways": 0}}, "nat_gateways"),
+        ("dev", {"network": {"nat_gateways": 1, "zones": ("a", "a")}}, "two different letters"),
+        ("staging", {"backups": {"monthly_days": 90}}, "monthly_days"),
         ("prod", {"message_reserved_concurrency": 3}, "above the reserved 3"),
         ("dev", {"bundle_for": "host"}, "for environment local"),
         ("dev", {"guest_token_ttl_seconds": 3_600, "session_ttl_seconds": 600}, "outlive its session"),
         ("dev", {"region": "mars"}, "region"),
         ("dev", {"account": "12"}, "account"),
         ("dev", {"model_geographies": ("moon",)}, "model_geographies"),
-        ("dev", {"page_domain": {"name": "chat.example.com"}}, "certificate_arn"),
+        ("dev", {"edge": {"domains": {"page": "chat.example.com"}}}, "certificate_arn"),
+        ("dev", {"edge": {"guest_tokens_per_five_minutes": 5_000}}, "would never count"),
+        ("dev", {"identity": {"access_token_minutes": 1}}, "access_token_minutes"),
+        ("prod", {"edge": None}, "through the edge only"),
+        ("prod", {"edge": {"web_acl": False}}, "through the edge only"),
+        ("prod", {"identity": None}, "threat protection"),
+        ("prod", {"secret_rotation_days": None}, "rotates its secrets"),
         ("dev", {"websocket_throttle": {"rate_per_second": 0, "burst": 1}}, "greater than 0"),
     ],
 )
@@ -133,3 +148,10 @@ def test_search_capacity_comes_in_the_steps_of_the_service(low: int, high: int) 
 def test_a_protected_table_is_also_retained() -> None:
     with pytest.raises(ValidationError, match="without retain"):
         DataProtection(retain=False, deletion_protection=True, point_in_time_recovery=True)
+
+
+def test_the_twin_may_render_any_environment_for_this_machine_and_nothing_else_changes() -> None:
+    for settings in ENVIRONMENTS.values():
+        here = on_this_machine(settings)
+        assert here.bundle_for == "host"
+        assert here.model_copy(update={"bundle_for": settings.bundle_for}) == settings

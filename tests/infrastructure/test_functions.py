@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
+from mangaassist.capacity.settings import PrewarmSettings, ThroughputSettings
 from mangaassist.catalogue.settings import IngestSettings
 from mangaassist.generation.policy import built_in_policy
 from mangaassist.guardrails.wiring import GuardrailSettings
-from mangaassist.settings import FunctionSettings, GuestTokenSettings, MessageSettings, SessionSettings
+from mangaassist.settings import (
+    AuthorizerSettings,
+    FunctionSettings,
+    GuestTokenSettings,
+    MessageSettings,
+    SessionSettings,
+)
+from stacks.constructs.python_function import NETWORK_INTERFACES
 from tests.infrastructure.synthesized import ROOT, Synthesized, readable
 
 FOLDERS = {
@@ -20,10 +28,14 @@ FOLDERS = {
     "guest_token",
     "ingest",
     "message",
+    "model_capacity",
     "policy_seed",
     "policy_validator",
+    "prewarm",
     "web_publish",
 }
+OPTIONAL = {"model_warmup", "rotate_guest_secret", "rotate_origin_secret"}
+"""Of stacks that an environment may do without; tested beside these stacks."""
 EVERYWHERE = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -32,6 +44,12 @@ EVERYWHERE = {
 }
 TABLE_KEY = {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
 POLICY_READER = {"appconfig:GetLatestConfiguration", "appconfig:StartConfigurationSession"}
+
+CONTROL_PLANE_LISTS = {
+    "prewarm": {"application-autoscaling:DescribeScalableTargets"},
+    "model_capacity": {"bedrock:ListProvisionedModelThroughputs", "cloudwatch:GetMetricStatistics"},
+}
+"""Reads that AWS offers for everything or not at all."""
 
 MAY: dict[str, set[str]] = {
     "authorizer": {"secretsmanager:GetSecretValue", "kms:Decrypt"},
@@ -53,7 +71,7 @@ MAY: dict[str, set[str]] = {
     }
     | POLICY_READER
     | TABLE_KEY,
-    "guardrail": {"dynamodb:BatchGetItem"},
+    "guardrail": {"dynamodb:BatchGetItem"} | TABLE_KEY,
     "ingest": {
         "aoss:APIAccessAll",
         "bedrock:InvokeModel",
@@ -66,7 +84,8 @@ MAY: dict[str, set[str]] = {
         "sqs:GetQueueUrl",
         "sqs:SendMessage",
     }
-    | POLICY_READER,
+    | POLICY_READER
+    | TABLE_KEY,
     "policy_seed": {
         "appconfig:CreateHostedConfigurationVersion",
         "appconfig:GetDeployment",
@@ -75,24 +94,58 @@ MAY: dict[str, set[str]] = {
         "appconfig:StartDeployment",
     },
     "policy_validator": set(),
+    "prewarm": {
+        "aoss:BatchGetCollectionGroup",
+        "aoss:UpdateCollectionGroup",
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:RegisterScalableTarget",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "lambda:GetProvisionedConcurrencyConfig",
+        "sagemaker:DescribeEndpoint",
+        # The queue of missed ticks; added by CDK's destination.
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
+    }
+    | TABLE_KEY,
+    "model_capacity": {
+        "bedrock:CreateProvisionedModelThroughput",
+        "bedrock:DeleteProvisionedModelThroughput",
+        "bedrock:GetProvisionedModelThroughput",
+        "bedrock:ListProvisionedModelThroughputs",
+        "bedrock:TagResource",
+        "cloudwatch:GetMetricStatistics",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        # The queue of missed ticks; added by CDK's destination.
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:SendMessage",
+    }
+    | TABLE_KEY,
     "web_publish": {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
 }
 
 SETTINGS: dict[str, type[FunctionSettings]] = {
-    "authorizer": GuestTokenSettings,
+    "authorizer": AuthorizerSettings,
     "connect": SessionSettings,
     "disconnect": SessionSettings,
     "guardrail": GuardrailSettings,
     "guest_token": GuestTokenSettings,
     "ingest": IngestSettings,
     "message": MessageSettings,
+    "model_capacity": ThroughputSettings,
+    "prewarm": PrewarmSettings,
 }
 
 
 @pytest.mark.req("IAC-1")
 def test_every_function_folder_is_deployed_once(application: Synthesized) -> None:
-    assert set(application.functions()) == FOLDERS
-    assert {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")} == FOLDERS
+    assert set(application.functions()) - OPTIONAL == FOLDERS
+    assert {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")} == FOLDERS | OPTIONAL
 
 
 def test_functions_are_made_alike(application: Synthesized) -> None:
@@ -151,10 +204,13 @@ def test_a_function_writes_only_its_own_log(local: Synthesized) -> None:
 
 
 @pytest.mark.req("SEC-4")
-def test_only_tracing_reaches_every_resource(application: Synthesized) -> None:
+def test_only_tracing_and_entering_the_network_reach_every_resource(application: Synthesized) -> None:
     for folder in FOLDERS:
         anywhere = {action for action, on in application.permissions(folder).items() if "*" in on}
-        assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}, folder
+        inside = "VpcConfig" in application.function(folder)
+        network = set(NETWORK_INTERFACES) if inside else set()
+        listed = CONTROL_PLANE_LISTS.get(folder, set()) & set(application.permissions(folder))
+        assert anywhere == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"} | network | listed, folder
 
 
 @pytest.mark.req("SEC-4")
@@ -166,7 +222,9 @@ def test_keys_are_used_through_their_service_only(local: Synthesized) -> None:
         if "kms:Decrypt" in statement["Action"]
     ]
     services = {statement["Condition"]["StringEquals"]["kms:ViaService"] for statement in statements}
-    assert services == {"dynamodb.us-east-1.amazonaws.com", "secretsmanager.us-east-1.amazonaws.com"}
+    assert services == {
+        f"{service}.us-east-1.amazonaws.com" for service in ("dynamodb", "s3", "secretsmanager")
+    }
 
 
 @pytest.mark.req("GEN-1", "SEC-4")
@@ -181,7 +239,8 @@ def test_message_may_invoke_every_model_of_the_built_in_policy_and_only_listed_o
         assert sum(arn.endswith(profile) for arn in allowed) == 1
         # Global profiles: the model in the calling region, and once more in no region.
         assert {f"arn:aws:bedrock:us-east-1::{model}", f"arn:aws:bedrock:::{model}"} <= set(allowed)
-    assert not [arn for arn in allowed if "*" in arn]
+    # A purchase gets a new ARN every time; a condition on its tag holds these to ours (test_capacity).
+    assert not [arn for arn in allowed if "*" in arn and not arn.endswith(":provisioned-model/*")]
     assert not [arn for arn in allowed if "sonnet-4-5" in arn], "a retired model stays closed"
     embedding = f"arn:aws:bedrock:us-east-1::foundation-model/{policy.embedding.model_id}"
     assert application.permissions("ingest")["bedrock:InvokeModel"] == [embedding]
@@ -205,15 +264,14 @@ def test_message_ends_before_the_gateway_gives_up(application: Synthesized) -> N
     assert deadline_ms < function["Timeout"] * 1_000 <= 29_000
 
 
-def test_intent_endpoint_is_named_only_where_there_is_one(application: Synthesized) -> None:
+def test_endpoints_are_named_only_where_there_are_some(application: Synthesized) -> None:
     variables: dict[str, Any] = application.function("message")["Environment"]["Variables"]
     actions = application.permissions("message")
-    assert variables.get("INTENT_ENDPOINT") == application.settings.intent_endpoint
-    if application.settings.intent_endpoint is None:
-        assert "sagemaker:InvokeEndpoint" not in actions
-    else:
-        (arn,) = actions["sagemaker:InvokeEndpoint"]
-        assert arn.endswith(f":endpoint/{application.settings.intent_endpoint}")
+    endpoints = application.settings.endpoints
+    assert variables.get("INTENT_ENDPOINT") == endpoints.get("intent")
+    assert variables.get("RERANK_ENDPOINT") == endpoints.get("reranker")
+    named = [arn.rsplit(":endpoint/", 1)[1] for arn in actions.get("sagemaker:InvokeEndpoint", [])]
+    assert named == sorted(endpoints.values())
 
 
 def test_prod_keeps_message_functions_warm(prod: Synthesized) -> None:

@@ -11,6 +11,7 @@ from collections import deque
 from mangaassist.chat.service import ChatService
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
+from mangaassist.generation.provisioned import NothingProvisioned
 from mangaassist.intents import rules
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection
@@ -62,6 +63,8 @@ async def _turns(chunks: int) -> tuple[float, list[dict[str, object]]]:
                 model=FakeModel(deque([["Uzumaki [1] "] * chunks])),
                 judge=FakeJudge(),
                 on_fallback=lambda *fallback: None,
+                provisioned=NothingProvisioned(),
+                on_overflow=lambda *overflow: None,
             ),
             deadline_ms=25_000,
             session_ttl_seconds=60,

@@ -8,20 +8,28 @@ from collections.abc import Sequence
 
 import typer
 
-from tools.mangactl import chat_commands, policy_commands, twin_commands
+from tools.mangactl import (
+    capacity_commands,
+    chat_commands,
+    policy_commands,
+    rehearsal_commands,
+    twin_commands,
+)
 from tools.mangactl.failures import BadArgument, CommandFailure, as_failure
 from tools.mangactl.output import print_json
 
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="Operate MangaAssist: the model policy, a terminal chat, the local twin.",
+    help="Operate MangaAssist: the model policy, a terminal chat, the local twin, capacity and cost.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 policy refused, 4 nothing there to work on, "
     "5 somebody else is changing it, 130 interrupted.",
 )
 app.add_typer(policy_commands.app, name="policy")
 app.command("chat")(chat_commands.chat)
+twin_commands.app.add_typer(rehearsal_commands.app, name="rehearse")
 app.add_typer(twin_commands.app, name="twin")
+app.add_typer(capacity_commands.app, name="capacity")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

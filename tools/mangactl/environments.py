@@ -6,7 +6,7 @@ import getpass
 from dataclasses import dataclass
 from typing import Any, Self
 
-from stacks.environments import ENVIRONMENTS, EnvironmentSettings
+from stacks.environments import ENVIRONMENTS, EnvironmentSettings, environment_named
 from tools.mangactl.failures import BadArgument, Unavailable
 from tools.twin.deployment import emulator_client
 from tools.twin.supervisor import Twin
@@ -24,7 +24,7 @@ class Environment:
 
     @classmethod
     def named(cls, name: str) -> Self:
-        """The environment ``name``.
+        """The environment ``name``; ``local`` is the twin, whichever environment's templates it holds.
 
         Raises:
             BadArgument: there is none of that name.
@@ -33,12 +33,21 @@ class Environment:
         settings = ENVIRONMENTS.get(name)
         if settings is None:
             raise BadArgument(f"unknown environment {name!r}: use one of {', '.join(ENVIRONMENTS)}")
-        return cls(settings, running_twin() if name == LOCAL else None)
+        if name != LOCAL:
+            return cls(settings)
+        twin = running_twin()
+        held = twin.layout.held
+        return cls(environment_named(held.environment, held.profile), twin)
 
     @property
     def name(self) -> str:
         """As in the stack names."""
         return self.settings.name
+
+    @property
+    def title(self) -> str:
+        """As a person is told of it."""
+        return self.name if self.twin is None or self.name == LOCAL else f"{self.name} on the twin"
 
     def client(self, service: str) -> Any:
         """An SDK client for ``service`` there."""
@@ -77,14 +86,15 @@ class Environment:
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
 
     def chat_addresses(self) -> tuple[str, str]:
-        """Address of the WebSocket stage, and where ``/v1`` is."""
+        """Where shoppers connect, and where ``/v1`` is."""
         if self.twin is not None:
             urls = self.twin.urls()
             if not urls.websocket:
                 raise Unavailable("nothing is deployed on the twin yet: run `make up`")
             return urls.websocket, urls.api
-        outputs = self.outputs("Chat")
-        return outputs["WebSocketUrl"], outputs["HttpApiUrl"]
+        # Through the edge: the APIs refuse whoever comes to them directly.
+        outputs = self.outputs("Web")
+        return outputs["ChatUrl"], outputs["PageUrl"]
 
     def actor(self) -> str:
         """Who is at the keyboard, as far as the environment can tell."""

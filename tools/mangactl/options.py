@@ -8,6 +8,8 @@ import typer
 
 EnvironmentOption = Annotated[
     str,
-    typer.Option("--environment", "-e", envvar="MANGACTL_ENVIRONMENT", help="local, dev, staging or prod."),
+    typer.Option(
+        "--environment", "-e", envvar="MANGACTL_ENVIRONMENT", help="local (the twin), dev, staging or prod."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs, errors too.")]

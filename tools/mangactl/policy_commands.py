@@ -239,9 +239,9 @@ def _confirm(place: Environment, lines: list[str], yes: bool, as_json: bool) -> 
     if yes:
         return
     if sys.stdin.isatty() and not as_json:
-        if not typer.confirm(f"Do this in {place.name}?"):
+        if not typer.confirm(f"Do this in {place.title}?"):
             raise Declined("declined: nothing was changed")
-    elif place.name == "prod":
+    elif place.title == "prod":
         raise BadArgument("prod is changed only with --yes when nobody is there to ask")
 
 

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group, RenderableType
 
+from stacks.environments import UnknownEnvironment, UnknownProfile, environment_named
 from tools.mangactl.environments import running_twin
 from tools.mangactl.failures import BadArgument, Unavailable
 from tools.mangactl.options import JsonOption
 from tools.mangactl.output import progress, show, table
+from tools.twin.layout import LOCAL, Held
 from tools.twin.supervisor import Twin, TwinStatus
 
 app = typer.Typer(
@@ -31,7 +33,35 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start what does not run, deploy what changed, load the catalogue; the services run on."""
-    status = Twin.from_environment(port_base=port_base).up(fresh=fresh, on_progress=progress)
+    _up(LOCAL, fresh, port_base, as_json)
+
+
+@app.command()
+def deploy(
+    environment: Annotated[
+        str, typer.Option("--environment", "-e", help="Whose templates: local, dev, staging or prod.")
+    ] = "local",
+    profile: Annotated[
+        str, typer.Option(help="standard, or lean: without what costs while idle.")
+    ] = "standard",
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the state of earlier runs.")] = False,
+    port_base: PortBaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Like up, with the templates of any environment; one that held another starts with empty state.
+
+    Until the next up, `-e local` in other commands means this twin.
+    """
+    try:
+        environment_named(environment, profile)
+    except (UnknownEnvironment, UnknownProfile) as problem:
+        raise BadArgument(str(problem)) from None
+    _up(Held(environment, profile), fresh, port_base, as_json)
+
+
+def _up(held: Held, fresh: bool, port_base: int | None, as_json: bool) -> None:
+    twin = Twin.from_environment(port_base=port_base, held=held)
+    status = twin.up(fresh=fresh, on_progress=progress)
     show(status.as_document(), _rendered(status), as_json=as_json)
 
 
@@ -114,7 +144,8 @@ def _rendered(status: TwinStatus) -> RenderableType:
         listed.add_row(each.name, *map(str, cells))
     memory = f"\nmemory  {_megabytes(status.memory_bytes)} of {_megabytes(status.memory_budget_bytes)}"
     urls = "".join(f"\n{name:<10} {url}" for name, url in asdict(status.urls).items() if url)
-    return Group(listed, memory + urls)
+    holds = f"\nholds   {Held(status.environment, status.profile)}"
+    return Group(listed, holds + memory + urls)
 
 
 def _megabytes(number: int) -> str:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from tools.twin.layout import ROOT
+from tools.twin.layout import ROOT, Held
 from tools.twin.supervisor import Twin, TwinError
 
 # The feed is built with the product's own record types, wherever this is started from.
@@ -18,9 +18,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.twin", description=__doc__)
     parser.add_argument("--port-base", type=int, help="first of four ports (TWIN_PORT_BASE, 4566)")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start, deploy, load").add_argument(
-        "--fresh", action="store_true", help="with empty state"
-    )
+    up = commands.add_parser("up", help="start, deploy, load")
+    up.add_argument("--fresh", action="store_true", help="with empty state")
+    up.add_argument("--environment", default="local", help="whose templates (local)")
+    up.add_argument("--profile", default="standard", help="standard (the default) or lean")
     commands.add_parser("deploy", help="deploy what changed")
     commands.add_parser("status", help="processes, memory, addresses, as JSON")
     commands.add_parser("down", help="stop everything")
@@ -30,7 +31,8 @@ def main() -> int:
         print(line, flush=True)
 
     try:
-        twin = Twin.from_environment(port_base=options.port_base)
+        held = Held(options.environment, options.profile) if options.command == "up" else None
+        twin = Twin.from_environment(port_base=options.port_base, held=held)
         match options.command:
             case "up":
                 print(json.dumps(twin.up(fresh=options.fresh, on_progress=report).as_document(), indent=2))

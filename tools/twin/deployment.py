@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from typing import Any, cast
 
 from tools.twin import processes
 from tools.twin.errors import TwinError
-from tools.twin.layout import ACCOUNT, CREDENTIALS, ENVIRONMENT, REGION, ROOT, Layout
+from tools.twin.layout import ACCOUNT, CREDENTIALS, REGION, ROOT, Layout
 
 Progress = Callable[[str], None]
 
@@ -42,8 +43,7 @@ BOOTSTRAP_STACK = "CDKToolkit"
 MARK = "/mangaassist/twin/deployed"
 """Parameter in the emulator that holds the fingerprint of what is deployed: it lives and dies with the stacks."""
 
-STACK_STARTED = re.compile(rf"^MangaAssist-{ENVIRONMENT}-(\w+): deploying")
-STACK_DONE = re.compile(rf"^\s*✅\s+MangaAssist-{ENVIRONMENT}-(\w+)(?P<same> \(no changes\))?")
+STACK_DONE = re.compile(r"^\s*✅\s+MangaAssist-[a-z]+-([\w-]+)(?P<same> \(no changes\))?")
 RESOURCE_FAILED = re.compile(r"\| (?:CREATE|UPDATE|DELETE)_FAILED\s+\| (.+)")
 """An event line: type, logical id and, at its end, what CloudFormation says about it."""
 FAILURE = re.compile(r"❌|[Ee]rror\b|\bfailed\b")
@@ -51,7 +51,7 @@ FAILURE = re.compile(r"❌|[Ee]rror\b|\bfailed\b")
 
 def deploy(layout: Layout, on_progress: Progress) -> None:
     """Synthesize, bootstrap and deploy, skipping every step whose outcome is already there."""
-    wanted = fingerprint()
+    wanted = f"{layout.held} {fingerprint()}"
     parameters = emulator_client(layout, "ssm")
     if _mark(parameters) == wanted and layout.outputs.is_file():
         on_progress("the stacks are up to date")
@@ -63,9 +63,12 @@ def deploy(layout: Layout, on_progress: Progress) -> None:
     _synthesize(layout, wanted, on_progress)
     _unmark(parameters)
     with _known_to_be_halfway(layout):
-        if not _is_bootstrapped(layout):
+        places = [
+            f"aws://{ACCOUNT}/{region}" for region in regions(layout) if not _is_bootstrapped(layout, region)
+        ]
+        if places:
             on_progress("bootstrapping the account")
-            _cdk(layout, ["bootstrap", "--app", str(layout.assembly), f"aws://{ACCOUNT}/{REGION}"])
+            _cdk(layout, ["bootstrap", "--app", str(layout.assembly), *places])
         on_progress("deploying the stacks")
         arguments = [*DEPLOY, "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)]
         _cdk(layout, arguments, on_line=lambda line: _report(line, on_progress))
@@ -105,8 +108,22 @@ def _synthesize(layout: Layout, wanted: str, on_progress: Progress) -> None:
         return
     on_progress("synthesizing the templates")
     mark.unlink(missing_ok=True)
-    _cdk(layout, ["synth", "--quiet", "-c", f"environment={ENVIRONMENT}", "--output", str(layout.assembly)])
+    context = {
+        "environment": layout.held.environment,
+        "profile": layout.held.profile,
+        # The repository's own settings, whatever names and certificates this checkout is deployed with elsewhere.
+        "deployment": os.devnull,
+        "bundle_for": "host",
+    }
+    options = [option for name, value in context.items() for option in ("-c", f"{name}={value}")]
+    _cdk(layout, ["synth", "--quiet", *options, "--output", str(layout.assembly)])
     mark.write_text(wanted)
+
+
+def regions(layout: Layout) -> list[str]:
+    """Where the synthesized stacks go."""
+    artifacts = json.loads((layout.assembly / "manifest.json").read_text())["artifacts"].values()
+    return sorted({each["environment"].rpartition("/")[2] for each in artifacts if "environment" in each})
 
 
 def _report(line: str, on_progress: Progress) -> None:
@@ -173,7 +190,7 @@ def _environment(layout: Layout) -> dict[str, str]:
     )
 
 
-def emulator_client(layout: Layout, service: str) -> Any:
+def emulator_client(layout: Layout, service: str, *, region: str = REGION) -> Any:
     """An SDK client for a service of the emulator."""
     import boto3
     from botocore.config import Config
@@ -181,7 +198,7 @@ def emulator_client(layout: Layout, service: str) -> Any:
     return cast("Any", boto3).client(  # the stubs know the clients of the functions only
         service,
         endpoint_url=layout.url("emulator"),
-        region_name=REGION,
+        region_name=region,
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         config=Config(retries={"total_max_attempts": 2}, read_timeout=60),
@@ -201,8 +218,8 @@ def _unmark(parameters: Any) -> None:
         parameters.delete_parameter(Name=MARK)
 
 
-def _is_bootstrapped(layout: Layout) -> bool:
-    client = emulator_client(layout, "cloudformation")
+def _is_bootstrapped(layout: Layout, region: str) -> bool:
+    client = emulator_client(layout, "cloudformation", region=region)
     try:
         status = client.describe_stacks(StackName=BOOTSTRAP_STACK)["Stacks"][0]["StackStatus"]
     except client.exceptions.ClientError:

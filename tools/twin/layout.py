@@ -1,4 +1,4 @@
-"""Where a twin lives: its ports, its addresses and its files."""
+"""Where a twin lives: its ports, its addresses and its files; and which environment it holds."""
 
 from __future__ import annotations
 
@@ -12,18 +12,32 @@ from tools.twin.errors import TwinError
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 4566
-ENVIRONMENT = "local"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 @dataclass(frozen=True)
+class Held:
+    """The environment whose templates a twin holds; one at a time."""
+
+    environment: str = "local"
+    profile: str = "standard"
+
+    def __str__(self) -> str:
+        return self.environment if self.profile == "standard" else f"{self.environment} ({self.profile})"
+
+
+LOCAL = Held()
+
+
+@dataclass(frozen=True)
 class Layout:
-    """Four ports from ``port_base`` on, and the state directory ``home``."""
+    """Four ports from ``port_base`` on, the state directory ``home``, and what it holds."""
 
     home: Path
     port_base: int = DEFAULT_PORT_BASE
+    held: Held = LOCAL
 
     @classmethod
     def from_environment(

@@ -22,7 +22,14 @@ def services(layout: Layout) -> list[Service]:
     """Every service, in the order they start; makes the interpreters they need."""
     return [
         _emulator(layout, interpreters.emulator_python(), interpreters.lambda_python()),
-        _own(layout, "models", "--state", str(layout.state_of("models"))),
+        _own(
+            layout,
+            "models",
+            # Shared by all homes: what was trained here once is as good for every twin.
+            *("--state", str(interpreters.CACHE / "models")),
+            *("--control-plane", str(layout.state_of("control-plane"))),
+            *("--emulator", layout.url("emulator")),
+        ),
         _own(layout, "search", "--state", str(layout.state_of("search"))),
         _own(
             layout, "edge", "--emulator-port", str(layout.ports["emulator"]), "--outputs", str(layout.outputs)
@@ -53,9 +60,17 @@ def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
         "SFTP_ENABLED": "0",
         "TWIN_LAMBDA_PYTHON": str(lambda_python),
         "TWIN_OPENSEARCHSERVERLESS_COLLECTIONENDPOINT": layout.url("search"),
+        # No cache here: whoever connects is refused at once.
+        "TWIN_ELASTICACHE_ENDPOINT_ADDRESS": HOST,
+        "TWIN_ELASTICACHE_ENDPOINT_PORT": "1",
         # Functions inherit these: services the emulator lacks, and the trace store on the same port by UDP.
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": layout.url("models"),
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": layout.url("models"),
+        # Control planes that the capacity functions call (tools/twin/control_plane).
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": layout.url("models"),
+        "AWS_ENDPOINT_URL_BEDROCK": layout.url("models"),
+        "AWS_ENDPOINT_URL_OPENSEARCHSERVERLESS": layout.url("models"),
+        "AWS_ENDPOINT_URL_SAGEMAKER": layout.url("models"),
         "AWS_XRAY_DAEMON_ADDRESS": f"{HOST}:{port}",
         "AWS_EC2_METADATA_DISABLED": "true",
         # Without it every thread grows a heap of its own.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tools.twin.addresses import local_address
-from tools.twin.layout import ENVIRONMENT, Layout
+from tools.twin.addresses import PLAIN, local_address
+from tools.twin.layout import HOST, Layout
 
-PREFIX = f"MangaAssist-{ENVIRONMENT}-"
+PREFIX = re.compile(r"^MangaAssist-[a-z]+-")
+"""A twin holds one environment at a time, so that the concern alone says which stack is meant."""
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
@@ -18,7 +21,7 @@ def read(path: Path) -> dict[str, dict[str, str]]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {name.removeprefix(PREFIX): outputs for name, outputs in document.items()}
+    return {PREFIX.sub("", name): outputs for name, outputs in document.items()}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Urls:
     models: str
     search: str
     websocket: str = ""
+    """Where shoppers connect: through the edge, where the deployed stacks have one in front of the WebSocket."""
     management: str = ""
     """Where functions post to connections."""
 
@@ -40,15 +44,27 @@ class Urls:
         return self.page
 
 
+def at_edge(text: str, outputs: Path, edge: str) -> str:
+    """``text`` with the deployed distribution's host replaced by the host and port ``edge``, over plain protocols."""
+    host = urlsplit(read(outputs).get("Web", {}).get("PageUrl", "")).hostname
+    if host is None:
+        return text
+    for scheme, plain in PLAIN.items():
+        text = text.replace(f"{scheme}://{host}", f"{plain}://{edge}")
+    return text
+
+
 def urls(layout: Layout) -> Urls:
     """The twin's addresses, with those of the deployed APIs when there are some."""
-    websocket = read(layout.outputs).get("Chat", {}).get("WebSocketUrl", "")
-    websocket = local_address(websocket, layout.ports["emulator"])
+    outputs, emulator = read(layout.outputs), layout.ports["emulator"]
+    direct = local_address(outputs.get("Chat", {}).get("WebSocketUrl", ""), emulator)
+    chat = outputs.get("Web", {}).get("ChatUrl", "")
+    chat = local_address(at_edge(chat, layout.outputs, f"{HOST}:{layout.ports['edge']}"), emulator)
     return Urls(
         page=layout.url("edge"),
         emulator=layout.url("emulator"),
         models=layout.url("models"),
         search=layout.url("search"),
-        websocket=websocket,
-        management=websocket.replace("ws://", "http://", 1),
+        websocket=chat or direct,
+        management=direct.replace("ws://", "http://", 1),
     )

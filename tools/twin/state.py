@@ -1,6 +1,7 @@
 """What a twin remembers between commands: ``twin.json`` (what runs) and the lock (who may change it).
 
-{"port_base": 4566, "code": "<fingerprint of tools/twin>", "processes": [{"name", "pid", "started", ...}]}
+{"port_base": 4566, "code": "<fingerprint of tools/twin>", "processes": [{"name", "pid", "started", ...}],
+"held": {"environment": "local", "profile": "standard"}}
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from tools.twin.errors import TwinError
-from tools.twin.layout import Layout
+from tools.twin.layout import LOCAL, Held, Layout
 from tools.twin.processes import Running
 
 
 @dataclass(frozen=True)
 class Record:
-    """The processes of a twin, the ports they were started for and the code they run."""
+    """The processes of a twin, the ports they were started for, the code they run and what they hold."""
 
     port_base: int
     code: str
     processes: tuple[Running, ...]
+    held: Held = LOCAL
 
     def is_whole(self, layout: Layout, is_well: Callable[[Running], bool]) -> bool:
         """Whether every service is recorded, and well by this measure."""
@@ -44,7 +46,8 @@ class Record:
         try:
             document = json.loads(layout.record.read_text())
             processes = tuple(Running(**process) for process in document["processes"])
-            return cls(document["port_base"], document["code"], processes)
+            held = Held(**document.get("held", {}))
+            return cls(document["port_base"], document["code"], processes, held)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

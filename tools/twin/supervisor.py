@@ -20,7 +20,7 @@ from typing import Any
 
 from tools.twin import deployment, interpreters, loading, processes, stack_outputs
 from tools.twin.errors import TwinError
-from tools.twin.layout import Layout
+from tools.twin.layout import LOCAL, Held, Layout
 from tools.twin.ports import refuse_taken
 from tools.twin.services import code_fingerprint, services
 from tools.twin.state import Record, alone
@@ -55,6 +55,8 @@ class TwinStatus:
     """The whole twin as it is now."""
 
     home: str
+    environment: str
+    profile: str
     is_running: bool
     processes: tuple[ProcessStatus, ...]
     memory_bytes: int
@@ -81,13 +83,18 @@ class Twin:
         self._make_services, self._deploy_stacks, self._load_data = make_services, deploy_stacks, load_data
 
     @classmethod
-    def from_environment(cls, *, port_base: int | None = None) -> Twin:
-        """The twin of ``TWIN_HOME``, on the ports given here, by ``TWIN_PORT_BASE``, or used the last time."""
+    def from_environment(cls, *, port_base: int | None = None, held: Held | None = None) -> Twin:
+        """The twin of ``TWIN_HOME``, on the ports given here, by ``TWIN_PORT_BASE``, or used the last time.
+
+        Args:
+            port_base: first of its ports.
+            held: the environment it is to hold; without one, that of the last time.
+        """
         layout = Layout.from_environment(port_base=port_base)
         record = Record.read(layout)
         if record and port_base is None and "TWIN_PORT_BASE" not in os.environ:
             layout = replace(layout, port_base=record.port_base)
-        return cls(layout)
+        return cls(replace(layout, held=held or (record.held if record else LOCAL)))
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -121,7 +128,8 @@ class Twin:
 
     def _start(self, *, fresh: bool, on_progress: Progress) -> None:
         record, code = Record.read(self.layout), code_fingerprint()
-        is_same = record is not None and (record.port_base, record.code) == (self.layout.port_base, code)
+        wanted_as = (self.layout.port_base, code, self.layout.held)
+        is_same = record is not None and (record.port_base, record.code, record.held) == wanted_as
         if record and is_same and not fresh and record.is_whole(self.layout, lambda item: item.is_healthy()):
             on_progress("the twin is running already")
             return
@@ -136,7 +144,7 @@ class Twin:
         for service in wanted:
             started = (*started, processes.start(service))
             # Written after each start: whatever happens next, the following command finds what runs.
-            Record(self.layout.port_base, code, started).write(self.layout)
+            Record(self.layout.port_base, code, started, self.layout.held).write(self.layout)
         processes.wait_until_healthy(started)
 
     @contextmanager
@@ -159,7 +167,7 @@ class Twin:
             on_progress(f"stopping {', '.join(process.name for process in alive)}")
             processes.stop(alive)
         if record:
-            Record(record.port_base, record.code, ()).write(self.layout)
+            Record(record.port_base, record.code, (), record.held).write(self.layout)
 
     def _reason_to_forget(self, record: Record | None, *, fresh: bool) -> str:
         if fresh:
@@ -168,10 +176,12 @@ class Twin:
             return ": the last deployment was cut off"
         if record is not None and record.port_base != self.layout.port_base:
             return ": what is deployed knows the ports of the last run"
+        if record is not None and record.held != self.layout.held:
+            return f": it held {record.held}, and now {self.layout.held}"
         return ""
 
     def _forget(self) -> None:
-        for service in ("emulator", "search"):
+        for service in ("emulator", "search", "control-plane"):
             shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
         self.layout.outputs.unlink(missing_ok=True)
         self.layout.halfway.unlink(missing_ok=True)
@@ -192,6 +202,8 @@ class Twin:
         rows = [self._status_of(process) for process in record.processes] if record else []
         return TwinStatus(
             home=str(self.layout.home),
+            environment=self.layout.held.environment,
+            profile=self.layout.held.profile,
             is_running=self.is_running(),
             processes=tuple(rows),
             memory_bytes=sum(row.memory_bytes for row in rows),

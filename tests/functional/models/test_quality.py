@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.models.small.embedding import Embedder, shorten
+from services.models.small.intents import IntentModel
+from services.models.small.reranker import Reranker
 from tools.twin.models import corpus, evaluation
-from tools.twin.models.embedding import Embedder, shorten
-from tools.twin.models.intents import IntentModel
-from tools.twin.models.reranker import Reranker
 from tools.twin.models.train import fingerprint
 
 SEED = 7

@@ -19,11 +19,14 @@ import json
 def handler(event, context):
     request = event["requestContext"]["http"]
     body = {"method": request["method"], "path": event["rawPath"], "query": event.get("rawQueryString"),
-            "body": event.get("body"), "host": event["headers"].get("host")}
+            "body": event.get("body"), "host": event["headers"].get("host"),
+            "proof": event["headers"].get("x-origin-secret"), "locale": event["headers"].get("accept-language")}
     return {"statusCode": 201, "headers": {"content-type": "application/json", "x-answer": "42"},
             "body": json.dumps(body)}
 """
 SOCKET = "wss://abc123.execute-api.us-east-1.amazonaws.com/live"
+PAGE = "d111.cloudfront.net"
+OWN_PORT = 5_999
 POLICY = f"default-src 'self'; connect-src 'self' {SOCKET}"
 
 
@@ -67,13 +70,54 @@ def resources() -> dict[str, Any]:
                 "Target": {"Fn::Join": ["/", ["integrations", {"Ref": "Integration"}]]},
             },
         },
+        "Distribution": {
+            "Type": "AWS::CloudFront::Distribution",
+            "Properties": {"DistributionConfig": distribution()},
+        },
+    }
+
+
+def distribution() -> dict[str, Any]:
+    host = {"Fn::Join": ["", [{"Ref": "Api"}, ".execute-api.us-east-1.amazonaws.com"]]}
+    return {
+        "Enabled": True,
+        "DefaultCacheBehavior": {"TargetOriginId": "page", "ViewerProtocolPolicy": "https-only"},
+        "CacheBehaviors": [
+            {
+                "PathPattern": "/v1/*",
+                "TargetOriginId": "api",
+                "ViewerProtocolPolicy": "https-only",
+                "AllowedMethods": ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"],
+            },
+            {
+                "PathPattern": "/live",
+                "TargetOriginId": "api",
+                "ViewerProtocolPolicy": "https-only",
+                "AllowedMethods": ["GET", "HEAD"],
+            },
+        ],
+        "Origins": [
+            {"Id": "page", "DomainName": "bucket.s3.amazonaws.com", "S3OriginConfig": {}},
+            {
+                "Id": "api",
+                "DomainName": host,
+                "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"},
+                "OriginCustomHeaders": [{"HeaderName": "X-Origin-Secret", "HeaderValue": "proof"}],
+            },
+        ],
     }
 
 
 @pytest.fixture(scope="module")
 def outputs(patched: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The outputs file of a deployed page and API."""
-    deployed = patched.deploy("edge", resources(), Bucket={"Ref": "Bucket"}, Api={"Ref": "Api"})
+    deployed = patched.deploy(
+        "edge",
+        resources(),
+        Bucket={"Ref": "Bucket"},
+        Api={"Ref": "Api"},
+        Distribution={"Ref": "Distribution"},
+    )
     storage = patched.client("s3")
     for key, content_type, body in (
         ("index.html", "text/html", b"<!doctype html><title>twin</title>"),
@@ -84,7 +128,11 @@ def outputs(patched: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path
     path = tmp_path_factory.mktemp("edge") / "outputs.json"
     api = f"https://{deployed['Api']}.execute-api.us-east-1.amazonaws.com"
     document = {
-        "MangaAssist-local-Web": {"WebBucketName": deployed["Bucket"]},
+        "MangaAssist-local-Web": {
+            "WebBucketName": deployed["Bucket"],
+            "DistributionId": deployed["Distribution"],
+            "PageUrl": f"https://{PAGE}/",
+        },
         "MangaAssist-local-Chat": {"HttpApiUrl": api, "WebSocketUrl": SOCKET},
     }
     path.write_text(json.dumps(document))
@@ -93,7 +141,7 @@ def outputs(patched: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @asynccontextmanager
 async def edge(emulator_port: int, outputs: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(emulator_port, outputs)
+    app = application(OWN_PORT, emulator_port, outputs)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge") as client,
@@ -149,6 +197,34 @@ async def test_the_api_is_passed_through_whole(patched: Emulator, outputs: Path)
     assert seen["query"] == "for=guest&x=%E6%BC%AB"
 
 
+@pytest.mark.req("SEC-5")
+async def test_the_edge_proves_itself_whatever_the_viewer_claims(patched: Emulator, outputs: Path) -> None:
+    async with edge(patched.port, outputs) as client:
+        headers = {"X-Origin-Secret": "forged", "Accept-Language": "ja"}
+        seen = (await client.get("/v1/anything", headers=headers)).json()
+    assert (seen["proof"], seen["locale"]) == ("proof", "ja")
+
+
+async def test_a_method_that_the_behavior_does_not_allow_is_refused(patched: Emulator, outputs: Path) -> None:
+    async with edge(patched.port, outputs) as client:
+        assert (await client.post("/live")).status_code == 403
+        assert (await client.post("/index.html")).status_code == 405
+
+
+async def test_the_distributions_own_name_becomes_the_edges(patched: Emulator, outputs: Path) -> None:
+    bucket = json.loads(outputs.read_text())["MangaAssist-local-Web"]["WebBucketName"]
+    configuration = json.dumps({"websocket_url": f"wss://{PAGE}/live", "page": f"https://{PAGE}"})
+    stored = patched.client("s3").get_object(Bucket=bucket, Key="config.json")["Body"].read()
+    patched.client("s3").put_object(Bucket=bucket, Key="config.json", Body=configuration.encode())
+    async with edge(patched.port, outputs) as client:
+        seen = (await client.get("/config.json")).json()
+    patched.client("s3").put_object(Bucket=bucket, Key="config.json", Body=stored)
+    assert seen == {
+        "websocket_url": f"ws://127.0.0.1:{OWN_PORT}/live",
+        "page": f"http://127.0.0.1:{OWN_PORT}",
+    }
+
+
 async def test_what_is_not_there_is_not_found(patched: Emulator, outputs: Path) -> None:
     async with edge(patched.port, outputs) as client:
         for path in ("/nothing.js", "/../../etc/passwd", "/%2e%2e/secret"):
@@ -158,8 +234,8 @@ async def test_what_is_not_there_is_not_found(patched: Emulator, outputs: Path) 
 async def test_before_the_deployment_it_says_what_to_do(patched: Emulator, tmp_path: Path) -> None:
     async with edge(patched.port, tmp_path / "none.json") as client:
         page, api = await client.get("/"), await client.get("/v1/anything")
-    assert (page.status_code, page.text) == (404, "The page is not deployed yet: run `make up` and reload.")
-    assert (api.status_code, api.json()["message"]) == (503, page.text)
+    assert (page.status_code, page.text) == (503, "The page is not deployed yet: run `make up` and reload.")
+    assert (api.status_code, api.text) == (503, page.text)
 
 
 async def test_without_the_emulator_it_answers_in_one_line(outputs: Path) -> None:
@@ -168,7 +244,7 @@ async def test_without_the_emulator_it_answers_in_one_line(outputs: Path) -> Non
         assert (await client.get("/_twin/health")).json() == {"status": "ok"}
     assert (page.status_code, api.status_code) == (502, 502)
     assert "does not answer" in page.text
-    assert "does not answer" in api.json()["message"]
+    assert "does not answer" in api.text
 
 
 async def test_the_edge_can_be_broken_too(patched: Emulator, outputs: Path) -> None:

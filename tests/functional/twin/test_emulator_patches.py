@@ -117,6 +117,20 @@ def test_stub_types_are_recorded_with_stable_answers(stock: Emulator, patched: E
     assert outputs["Arn"].startswith("arn:aws:opensearchserverless:us-east-1:000000000000:Collection-")
 
 
+def test_stub_types_answer_after_a_restart_too() -> None:
+    arguments = (
+        '"AWS::SageMaker::Model", "intent-1", {"Name": "n"}, {"Name": "n"}, "stack", "Intent", {"Name": "n"}'
+    )
+    code = (
+        "from ministack.services.cloudformation import stacks\n"
+        f"_, attributes = stacks._update_resource({arguments})\n"
+        "print('ModelName' in attributes, attributes.get('ModelName'), attributes.get('Name'))"
+    )
+    assert run_in_emulator_venv(code).split() == ["False", "None", "n"]
+    patched = "from tools.twin.emulator.patches import stub_types\nstub_types.apply()\n" + code
+    assert run_in_emulator_venv(patched).split() == ["True", "intent-1", "n"]
+
+
 SLOW_RESOURCE = """
 import json, time, urllib.request
 def handler(event, context):
@@ -610,3 +624,13 @@ async def test_a_fault_on_execute_api_refuses_handshakes(patched: Emulator) -> N
     finally:
         await asyncio.to_thread(httpx.delete, control)
     assert hits == 1
+
+
+def test_provisioned_concurrency_is_checked_under_its_own_actions() -> None:
+    asked = (
+        "from ministack.core import iam_actions\n"
+        "print(iam_actions._lambda_action('GET', '/2019-09-30/functions/f/provisioned-concurrency'))\n"
+    )
+    patch = "from tools.twin.emulator.patches import iam_provisioned_concurrency as p; p.apply()\n"
+    assert run_in_emulator_venv(asked).strip() == "GetFunction"
+    assert run_in_emulator_venv(patch + asked).strip() == "GetProvisionedConcurrencyConfig"

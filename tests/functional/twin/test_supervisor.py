@@ -19,7 +19,7 @@ from tests.functional.twin.emulators import free_port, until
 from tools.twin import deployment, processes, services
 from tools.twin.errors import TwinError
 from tools.twin.interpreters import check_python, emulator_python, lambda_python
-from tools.twin.layout import Layout
+from tools.twin.layout import Held, Layout
 from tools.twin.state import Record, alone
 from tools.twin.supervisor import Progress, Twin
 
@@ -207,6 +207,28 @@ def test_other_ports_mean_fresh_state(twin: Twin) -> None:
         moved.down()
 
 
+def test_another_environment_means_fresh_state(twin: Twin) -> None:
+    twin.up()
+    old = twin.layout.state_of("emulator") / "services" / "dynamodb.json"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    lines: list[str] = []
+    prod = Twin(
+        replace(twin.layout, held=Held("prod")),
+        make_services=stand_ins,
+        deploy_stacks=nothing,
+        load_data=nothing,
+    )
+    status = prod.up(on_progress=lines.append)
+    assert not old.exists()
+    assert lines[1] == "starting with empty state: it held local, and now prod"
+    assert (status.environment, status.profile) == ("prod", "standard")
+    record = Record.read(twin.layout)
+    assert record is not None
+    assert record.held == Held("prod")
+    prod.down()
+
+
 # --- what goes wrong ----------------------------------------------------------------------------------
 
 
@@ -392,6 +414,16 @@ def test_the_ports_of_the_last_run_are_remembered(tmp_path: Path, monkeypatch: p
     assert Twin.from_environment(port_base=5200).layout.port_base == 5200
     monkeypatch.setenv("TWIN_PORT_BASE", "5300")
     assert Twin.from_environment().layout.port_base == 5300
+
+
+def test_the_environment_of_the_last_run_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWIN_HOME", str(tmp_path))
+    assert Twin.from_environment().layout.held == Held("local")
+    Record(5100, "code", (), Held("prod", "lean")).write(Layout(tmp_path))
+    assert Twin.from_environment().layout.held == Held("prod", "lean")
+    assert Twin.from_environment(held=Held()).layout.held == Held("local")
 
 
 def test_an_old_python_is_refused() -> None:

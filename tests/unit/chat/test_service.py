@@ -19,8 +19,10 @@ from mangaassist.errors import (
     DependencyThrottled,
     DependencyTimeout,
 )
-from mangaassist.ports import IntentScore, Intervention, Judgement
+from mangaassist.generation.provisioned import NothingProvisioned
+from mangaassist.ports import IntentScore, Intervention, Judgement, ProvisionedModels
 from mangaassist.protocol import frame_adapter
+from mangaassist.retrieval.reranking import Reranking
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection, Turn
 from tests.fakes.turn import (
@@ -30,6 +32,7 @@ from tests.fakes.turn import (
     FakeJudge,
     FakeModel,
     FakePolicies,
+    FakeReranker,
     FakeSearch,
     FakeSessions,
     chunk,
@@ -52,10 +55,14 @@ class World:
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
     judge: FakeJudge = field(default_factory=FakeJudge)
     classifier: FakeClassifier | None = None
+    reranker: FakeReranker | None = None
     sessions: FakeSessions = field(default_factory=lambda: FakeSessions(CONNECTION))
     channel: FakeChannel = field(default_factory=FakeChannel)
     fallbacks: list[tuple[str, str, str]] = field(default_factory=list)
+    provisioned: ProvisionedModels = field(default_factory=NothingProvisioned)
+    overflows: list[tuple[str, str]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
+    unranked: list[str] = field(default_factory=list)
     deadline_ms: int = 25_000
     patience_seconds: float = 10.0
 
@@ -64,17 +71,24 @@ class World:
             sessions=self.sessions,
             story=TurnStory(
                 understanding=Understanding(self.classifier, on_fallback=lambda reason: None),
-                retriever=Retriever(self.embedder, self.search),
+                retriever=Retriever(self.embedder, self.search, self.reranking()),
                 policies=FakePolicies(),
                 model=self.model,
                 judge=self.judge,
                 on_fallback=lambda *fallback: self.fallbacks.append(fallback),
+                provisioned=self.provisioned,
+                on_overflow=lambda *overflow: self.overflows.append(overflow),
             ),
             deadline_ms=self.deadline_ms,
             session_ttl_seconds=60,
             patience_seconds=self.patience_seconds,
             on_turn_failed=lambda response_id, error: self.failures.append(error),
         )
+
+    def reranking(self) -> Reranking | None:
+        if self.reranker is None:
+            return None
+        return Reranking(self.reranker, budget_ms=1, on_fallback=self.unranked.append)
 
     async def say(self, text: str = QUESTION, message_id: str = "m1", **command: Any) -> Observed:
         body = {"action": "message", "message_id": message_id, "text": text, **command}
@@ -239,6 +253,53 @@ async def test_without_retrieval_the_answer_says_so(world: World) -> None:
     assert world.final["metadata"]["degraded"] == ["bedrock"]
     assert world.final["cards"] == []
     assert "<product_data" not in world.model.requests[0].messages[-1].text
+
+
+@pytest.mark.req("RET-3")
+async def test_the_reranker_reads_ten_and_keeps_three(world: World) -> None:
+    titles = [f"Title{number:02}" for number in range(12)]
+    world.search.chunks = [chunk(number, title) for number, title in enumerate(titles)]
+    world.reranker = FakeReranker([7, 2, 9, 0, 1, 3, 4, 5, 6, 8])
+    await world.say()
+    ((question, texts),) = world.reranker.asked
+    assert question == QUESTION
+    assert texts == titles[:10]
+    prompt = world.model.requests[0].messages[-1].text
+    assert [title for title in titles if title in prompt] == ["Title02", "Title07", "Title09"]
+    assert world.final["citations"][0]["title"] == "Title07"
+    assert world.final["metadata"]["degraded"] == []
+    assert "rerank" in world.final["metadata"]["timings_ms"]
+
+
+@pytest.mark.req("RET-3")
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (DependencyThrottled("reranker", "ThrottlingException"), "ThrottlingException"),
+        (DependencyError("reranker", "ModelError"), "ModelError"),
+        (None, "late"),
+    ],
+)
+async def test_without_the_rerankers_answer_the_three_nearest_stand(
+    world: World, order: DependencyError | None, reason: str
+) -> None:
+    world.reranker = FakeReranker(order)
+    seen = await world.say()
+    assert seen.outcome == "answered"
+    assert "error" not in world.types
+    prompt = world.model.requests[0].messages[-1].text
+    assert [title in prompt for title in ("Uzumaki", "Tomie", "Gyo", "Remina")] == [True, True, True, False]
+    assert world.final["metadata"]["degraded"] == ["reranker"]
+    assert world.final["metadata"]["retrieval_mode"] == "vector"
+    assert world.unranked == [reason]
+
+
+async def test_a_single_hit_needs_no_reranker(world: World) -> None:
+    world.search.chunks = [chunk(1)]
+    world.reranker = FakeReranker(DependencyError("reranker", "ModelError"))
+    await world.say()
+    assert world.reranker.asked == []
+    assert world.final["metadata"]["degraded"] == []
 
 
 async def test_an_unreachable_judge_leaves_the_inline_guard_and_a_note(world: World) -> None:
@@ -553,3 +614,37 @@ async def test_a_genre_with_titles_enough_is_kept_to(world: World) -> None:
 async def test_a_claim_outlives_the_turn_it_is_for(world: World) -> None:
     await world.say()
     assert world.sessions.leases[0] * 1000 > world.deadline_ms + 2_000
+
+
+class Bought:
+    """Bought capacity for the model of the strong tier."""
+
+    async def active(self) -> dict[str, str]:
+        return {"anthropic.claude-sonnet-5-5": ARN}
+
+
+ARN = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc123"
+
+
+@pytest.mark.req("GEN-9")
+async def test_bought_capacity_answers_first() -> None:
+    world = World(provisioned=Bought())
+    await world.say()
+    assert [request.model_id for request in world.model.requests] == [ARN]
+    assert world.final["metadata"]["model_tier"] == "strong"
+    assert ARN not in json.dumps(world.channel.frames), "the ARN names our account"
+
+
+@pytest.mark.req("GEN-9")
+async def test_overflow_goes_on_demand_and_is_no_degradation() -> None:
+    world = World(provisioned=Bought())
+    world.model.scripts.appendleft([DependencyThrottled("bedrock", "ThrottlingException")])
+    await world.say()
+    assert [request.model_id for request in world.model.requests] == [
+        ARN,
+        "global.anthropic.claude-sonnet-5-5",
+    ]
+    assert world.final["metadata"]["model_tier"] == "strong"
+    assert world.final["metadata"]["degraded"] == []
+    assert world.overflows == [("strong", "ThrottlingException")]
+    assert world.fallbacks == []

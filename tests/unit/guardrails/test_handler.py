@@ -37,7 +37,6 @@ class Directory:
 def _powertools(monkeypatch):
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "MangaAssist")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "guardrail")
-    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
 
 
 @pytest.fixture

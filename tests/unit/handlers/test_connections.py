@@ -119,7 +119,7 @@ def test_a_connection_that_ended_is_forgotten(
     event = {"requestContext": {"connectionId": "c-1", "disconnectStatusCode": code}}
     assert disconnect.handler(event, context) == {"statusCode": 200}
     assert sessions.closed == ["c-1"]
-    assert emitted()["ConnectionClosed"]["disconnect_reason"] == reason
+    assert emitted()["StreamDisconnectCount"]["disconnect_reason"] == reason
 
 
 def test_disconnecting_twice_is_no_error(sessions: Sessions, context: Any) -> None:

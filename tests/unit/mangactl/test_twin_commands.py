@@ -11,6 +11,7 @@ import pytest
 
 from tools.mangactl import cli, twin_commands
 from tools.twin.errors import TwinError
+from tools.twin.layout import LOCAL, Held
 from tools.twin.stack_outputs import Urls
 from tools.twin.supervisor import ProcessStatus, TwinStatus
 
@@ -21,6 +22,7 @@ class FakeTwin:
     """Remembers what it was asked."""
 
     def __init__(self) -> None:
+        self.held = LOCAL
         self.asked: list[Any] = []
         self.broken: dict[str, dict[str, Any]] = {}
 
@@ -35,7 +37,16 @@ class FakeTwin:
     def status(self) -> TwinStatus:
         process = ProcessStatus("emulator", 42, 4566, True, True, 150_000_000, 3, "/tmp/emulator.log")
         urls = Urls("http://127.0.0.1:4569", "http://127.0.0.1:4566", "m", "s", "ws://127.0.0.1:4566/live")
-        return TwinStatus("/tmp/twin", True, (process,), 150_000_000, 1_500_000_000, urls)
+        return TwinStatus(
+            home="/tmp/twin",
+            environment=self.held.environment,
+            profile=self.held.profile,
+            is_running=True,
+            processes=(process,),
+            memory_bytes=150_000_000,
+            memory_budget_bytes=1_500_000_000,
+            urls=urls,
+        )
 
     def set_fault(self, service: str, fault: Mapping[str, Any]) -> None:
         if service == "nothing":
@@ -69,8 +80,29 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def twin(monkeypatch: pytest.MonkeyPatch) -> FakeTwin:
     fake = FakeTwin()
     monkeypatch.setattr(twin_commands, "running_twin", lambda: fake)
-    monkeypatch.setattr(twin_commands.Twin, "from_environment", lambda **_: fake)
+
+    def found(*, held: Held = LOCAL, **_: object) -> FakeTwin:
+        fake.held = held
+        return fake
+
+    monkeypatch.setattr(twin_commands.Twin, "from_environment", found)
     return fake
+
+
+def test_deploy_brings_up_the_twin_with_another_environment(run: Run, twin: FakeTwin) -> None:
+    code, out, _ = run("deploy", "--environment", "prod", "--profile", "lean", "--json")
+    assert (code, twin.asked, twin.held) == (0, [("up", False)], Held("prod", "lean"))
+    assert (json.loads(out)["environment"], json.loads(out)["profile"]) == ("prod", "lean")
+    _, out, _ = run("up")
+    assert twin.held == LOCAL
+    assert "holds   local" in out
+
+
+@pytest.mark.parametrize("option", [("--environment", "moon"), ("--profile", "rich")])
+def test_deploy_knows_the_environments(run: Run, twin: FakeTwin, option: tuple[str, str]) -> None:
+    code, _, err = run("deploy", *option)
+    assert (code, twin.asked) == (2, [])
+    assert option[1] in err
 
 
 def test_up_keeps_progress_out_of_the_document(run: Run, twin: FakeTwin) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.twin.models.features import features, names, normalize
+from services.models.small.features import features, names, normalize
 
 
 def likeness(one: str, other: str) -> float:

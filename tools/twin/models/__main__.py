@@ -8,6 +8,7 @@ import time
 
 import uvicorn
 
+from tools.twin.control_plane.app import ControlPlane
 from tools.twin.layout import HOST
 from tools.twin.models.app import Models, create_app
 from tools.twin.models.generation import Composer, Engine
@@ -43,7 +44,7 @@ def main() -> int:
         flush=True,
     )
     config = uvicorn.Config(
-        create_app(models, engine, metronome),
+        create_app(models, engine, metronome, ControlPlane(settings.control_plane, settings.emulator)),
         log_level="warning",
         access_log=False,
         ws="none",

@@ -11,6 +11,8 @@ GET    /_twin/failures                single answers that will fail
 POST   /_twin/failures                {"code": "throttlingException", "after_chunks": 3, "times": 1, "model": ""}
 DELETE /_twin/failures
 *      /_twin/faults...               see tools/twin/faults.py
+
+and the control planes of ``tools/twin/control_plane/app.py``.
 """
 
 from __future__ import annotations
@@ -28,11 +30,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope
+from services.models import intent, reranker
+from services.models.intent import IntentService
+from services.models.reranker import RerankService
+from services.models.small.embedding import Embedder
+from tools.twin.control_plane import app as control_planes
+from tools.twin.control_plane.app import ControlPlane
+from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope, plain_error_body
 from tools.twin.models import catalogue, sagemaker, titan
 from tools.twin.models.converse import ConverseResponse
 from tools.twin.models.converse_request import read_call
-from tools.twin.models.embedding import Embedder
 from tools.twin.models.errors import (
     BEDROCK_STATUS,
     SAGEMAKER_STATUS,
@@ -42,9 +49,7 @@ from tools.twin.models.errors import (
 )
 from tools.twin.models.failures import Failure, FailureQueue, failing
 from tools.twin.models.generation import Engine
-from tools.twin.models.intents import IntentModel
 from tools.twin.models.pace import Metronome
-from tools.twin.models.reranker import Reranker
 from tools.twin.models.streams import StreamLog
 
 BEDROCK = "bedrock-runtime"
@@ -60,20 +65,23 @@ class Models:
     """The trained models in memory; ``version`` changes whenever they do."""
 
     embedder: Embedder
-    intents: IntentModel
-    reranker: Reranker
+    intents: IntentService
+    reranker: RerankService
     version: str
 
     @classmethod
     def load(cls, folder: Path) -> Models:
         """Read what ``train`` wrote."""
         embedder = Embedder(folder)
-        return cls(embedder, IntentModel(folder), Reranker(folder, embedder), folder.name)
+        return cls(embedder, intent.small(folder), reranker.small(folder, embedder), folder.name)
 
 
-def create_app(models: Models, engine: Engine, metronome: Metronome) -> FaultInjector:
-    """The ASGI application, with the fault injector around it."""
-    runtime = _Runtime(models, engine, metronome)
+def create_app(
+    models: Models, engine: Engine, metronome: Metronome, plane: ControlPlane | None = None
+) -> FaultInjector:
+    """The ASGI application, with the fault injector around it; ``plane`` is one that keeps nothing unless given."""
+    plane = plane or ControlPlane(None, None)
+    runtime = _Runtime(models, engine, metronome, plane)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -92,12 +100,16 @@ def create_app(models: Models, engine: Engine, metronome: Metronome) -> FaultInj
         Route("/_twin/pace", runtime.pace, methods=["GET", "PUT", "DELETE"]),
         Route("/_twin/pace/release", runtime.release, methods=["POST"]),
         Route("/_twin/failures", runtime.failures, methods=["GET", "POST", "DELETE"]),
+        *plane.routes(),
     ]
     application = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _unknown_operation}
     )
     return FaultInjector(
-        application, services=(BEDROCK, SAGEMAKER), service_of=service_of, error_body=injected_error
+        application,
+        services=(BEDROCK, SAGEMAKER, *control_planes.SERVICES),
+        service_of=service_of,
+        error_body=injected_error,
     )
 
 
@@ -105,11 +117,15 @@ def service_of(scope: Scope) -> str | None:
     """The service a path belongs to."""
     if scope["path"].startswith("/model/"):
         return BEDROCK
-    return SAGEMAKER if scope["path"].startswith("/endpoints/") else None
+    if scope["path"].startswith("/endpoints/"):
+        return SAGEMAKER
+    return control_planes.service_of(scope)
 
 
 def injected_error(service: str, kind: Kind) -> ErrorBody:
     """Injected failures as the service words them."""
+    if service in control_planes.SERVICES:
+        return plain_error_body(service, kind)
     if service == SAGEMAKER:
         code = "ThrottlingException" if kind == "throttle" else "InternalFailure"
         return error_headers(code), error_body("Message", f"injected {kind}")
@@ -120,7 +136,8 @@ def injected_error(service: str, kind: Kind) -> ErrorBody:
 class _Runtime:
     """The operations; each takes a request and answers it or raises ``ServiceError``."""
 
-    def __init__(self, models: Models, engine: Engine, metronome: Metronome) -> None:
+    def __init__(self, models: Models, engine: Engine, metronome: Metronome, plane: ControlPlane) -> None:
+        self._plane = plane
         self._models = models
         self._engine = engine
         self._metronome = metronome
@@ -136,11 +153,17 @@ class _Runtime:
         return await self._converse(request, "ConverseStream")
 
     async def _converse(self, request: Request, operation: str) -> Response:
-        call = read_call(request.path_params["model"], await request.body())
+        asked = request.path_params["model"]
+        call = read_call(self._plane.throughput.model_behind(asked), await request.body())
         events = self._engine.generate(call)
         if (failure := self._failures.take(call.model)) is not None:
             events = failing(events, call, failure)
-        stream = self._log.begin(operation=operation, model=call.model, answered_by=self._engine.name)
+        stream = self._log.begin(
+            operation=operation,
+            # A provisioned ARN is logged as it was asked for: it says which capacity took the call.
+            model=asked if ":provisioned-model/" in asked else call.model,
+            answered_by=self._engine.name,
+        )
         return ConverseResponse(events, stream, self._log, is_streamed=operation == "ConverseStream")
 
     async def invoke(self, request: Request) -> Response:

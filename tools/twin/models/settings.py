@@ -25,6 +25,10 @@ class Settings:
 
     port: int
     state: Path
+    control_plane: Path | None = None
+    """Where the control planes keep what they are told; nowhere by default."""
+    emulator: str | None = None
+    """Address of the emulator, which has some of the operations that a control plane carries out."""
     first_token_ms: int | None = None
     tokens_per_second: float | None = None
     llm_url: str | None = None
@@ -41,6 +45,8 @@ def read_settings(
     )
     parser.add_argument("--port", type=int, required=True, help="where to listen, on 127.0.0.1")
     parser.add_argument("--state", type=Path, required=True, help="where trained models are kept")
+    parser.add_argument("--control-plane", type=Path, help="where the control planes keep their state")
+    parser.add_argument("--emulator", help="address of the emulator")
     parser.add_argument("--first-token-ms", help=f"the stand-in's wait before it speaks ({FIRST_TOKEN_MS})")
     parser.add_argument("--tokens-per-second", help=f"the stand-in's speed ({TOKENS_PER_SECOND})")
     given = parser.parse_args(arguments)
@@ -54,6 +60,8 @@ def read_settings(
     return Settings(
         port=given.port,
         state=given.state.resolve(),
+        control_plane=given.control_plane.resolve() if given.control_plane else None,
+        emulator=given.emulator,
         first_token_ms=_whole(given.first_token_ms or variables.get(FIRST_TOKEN_MS), FIRST_TOKEN_MS),
         tokens_per_second=_speed(
             given.tokens_per_second or variables.get(TOKENS_PER_SECOND), TOKENS_PER_SECOND

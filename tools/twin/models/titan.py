@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from services.models.small.embedding import DIMENSIONS, Embedder
 from tools.twin.models import tokens
-from tools.twin.models.embedding import DIMENSIONS, Embedder
 from tools.twin.models.errors import ServiceError
 
 MODEL_ID = "amazon.titan-embed-text-v2:0"

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.models.embedding import (
+from services.models.small.embedding import (
     DIMENSIONS,
     LATENT,
     NAME_COUNT,
@@ -33,17 +33,17 @@ from tools.twin.models.embedding import (
     quantize,
     shorten,
 )
-from tools.twin.models.features import features, names
-from tools.twin.models.intents import BUCKETS, bucketed
-from tools.twin.models.reranker import READINGS, Reading, Reranker, compare, read
+from services.models.small.features import features, names
+from services.models.small.intents import BUCKETS, bucketed
+from services.models.small.reranker import READINGS, Reading, Reranker, compare, read
 
 ROOT = Path(__file__).resolve().parents[3]
 INPUTS = (
     "tools/twin/models/train.py",
-    "tools/twin/models/features.py",
-    "tools/twin/models/embedding.py",
-    "tools/twin/models/intents.py",
-    "tools/twin/models/reranker.py",
+    "services/models/small/features.py",
+    "services/models/small/embedding.py",
+    "services/models/small/intents.py",
+    "services/models/small/reranker.py",
     "tools/twin/models/corpus.py",
     "tools/twin/models/evaluation.py",
     "tools/twin/models/data",

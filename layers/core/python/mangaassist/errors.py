@@ -4,6 +4,8 @@ MangaAssistError
 ├── MalformedCommand          the client sent something that is not a command
 ├── UnknownProtocolVersion    the client asked for a version that is not served
 ├── InvalidToken              the token is missing, forged or expired
+├── WrongOrigin               the request went around the edge
+├── RotationRefused           a step of rotating a secret does not fit its state
 ├── SessionExpired            the session is over, or belongs to somebody else
 ├── MessageInProgress         the same message is still being answered
 ├── UnknownResponse           no such response in this session
@@ -54,6 +56,23 @@ class InvalidToken(MangaAssistError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class WrongOrigin(MangaAssistError):
+    """``reason`` says whether the edge's proof was absent or unknown; it is for the log alone."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"origin secret {reason}")
+
+
+class RotationRefused(MangaAssistError):
+    """``step`` of a rotation cannot be taken; ``reason`` says why. Secrets Manager reports the rotation as failed."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        self.step = step
+        self.reason = reason
+        super().__init__(f"{step}: {reason}")
 
 
 class SessionExpired(MangaAssistError):

@@ -33,6 +33,8 @@ class Chunk:
     url: str
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     """The indexed document without its vector: titles, creators, year, genres …, ``offer`` (the card's data)."""
+    index: str | None = None
+    """The index it was found in: the version behind the alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class ChunkSearch(Protocol):
     """Nearest chunks to a vector, best first."""
 
     async def nearest(self, vector: Vector, *, limit: int, only: ChunkFilter) -> list[Chunk]: ...
+
+
+class Reranker(Protocol):
+    """Orders texts by how well each answers a question: every place of ``texts`` once, the best first."""
+
+    async def rank(self, question: str, texts: Sequence[str]) -> list[int]: ...
 
 
 # --- understanding --------------------------------------------------------------------------------
@@ -132,6 +140,14 @@ class PolicySource(Protocol):
         ...
 
     async def current(self) -> ModelPolicy: ...
+
+
+class ProvisionedModels(Protocol):
+    """Bought model capacity in force; never fails, because without an answer everything goes on demand."""
+
+    async def active(self) -> Mapping[str, str]:
+        """ARNs by foundation model id."""
+        ...
 
 
 # --- judgement ------------------------------------------------------------------------------------

@@ -55,11 +55,33 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuestTokenSettings(FunctionSettings):
+class OriginSettings(FunctionSettings):
+    """``origin_secret`` is the ARN of what CloudFront proves itself with; absent where nothing stands in front."""
+
+    origin_secret: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestTokenSettings(OriginSettings):
     """``guest_token_secret`` is the ARN of the signing secret."""
 
     guest_token_secret: str
     guest_token_ttl_seconds: int = 3_600
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorizerSettings(GuestTokenSettings):
+    """Ids of the user pool and of the page's client in it; absent where only guests come."""
+
+    user_pool: str | None = None
+    user_pool_client: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginRotationSettings(FunctionSettings):
+    """The CloudFront distribution that sends the origin secret."""
+
+    distribution_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,5 +118,17 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     guardrail_function: str
     intent_endpoint: str | None = None
     """Absent where no classifier is deployed: then unsure questions take the default intent."""
+    rerank_endpoint: str | None = None
+    """Absent where no reranker is deployed: then search's own order stands."""
+    rerank_budget_ms: int = 150
+    """Longest wait for the reranker; its own target is 50 ms (RET-3)."""
+    cache_endpoint: str | None = None
+    """Host and port of Valkey, over TLS; absent where no cache is deployed, and nothing may then be missed."""
+    cache_name: str | None = None
+    """Part of what an IAM token for the cache signs."""
+    cache_user: str | None = None
+    """Id and name alike."""
+    capacity_table: str | None = None
+    """Where bought model capacity is published; absent where none is ever bought."""
     deadline_ms: int = 25_000
     """Whole-request deadline, inside the gateway's 29 s (RES-5)."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mangaassist import metrics
 from mangaassist.observability import count, logger
 from mangaassist.settings import MessageSettings, SessionSettings
 
 if TYPE_CHECKING:
     from mangaassist.adapters.dynamodb_sessions import DynamoDBSessions
     from mangaassist.chat.service import ChatService
-    from mangaassist.ports import FrameChannel
+    from mangaassist.ports import FrameChannel, ProvisionedModels
 
 
 @cache
@@ -56,9 +57,11 @@ def chat_service() -> ChatService:
     from mangaassist.adapters.lambda_judge import LambdaJudge
     from mangaassist.adapters.opensearch_search import OpenSearchChunks, connect
     from mangaassist.adapters.sagemaker_intents import SageMakerIntents
+    from mangaassist.adapters.sagemaker_reranker import SageMakerReranker
     from mangaassist.chat.service import ChatService
     from mangaassist.chat.turn import TurnStory
     from mangaassist.chat.understanding import Understanding
+    from mangaassist.retrieval.reranking import Reranking
     from mangaassist.retrieval.retriever import Retriever
 
     settings = MessageSettings.load()
@@ -76,6 +79,23 @@ def chat_service() -> ChatService:
         if settings.intent_endpoint
         else None
     )
+    reranking = (
+        Reranking(
+            SageMakerReranker(
+                # Nobody waits for an answer past the budget, so its thread need not linger much longer either.
+                client(
+                    "sagemaker-runtime",
+                    read_timeout_seconds=2 * settings.rerank_budget_ms / 1000,
+                    attempts=1,
+                ),
+                settings.rerank_endpoint,
+            ),
+            budget_ms=settings.rerank_budget_ms,
+            on_fallback=_reranker_fell_back,
+        )
+        if settings.rerank_endpoint
+        else None
+    )
     return ChatService(
         sessions=sessions(),
         story=TurnStory(
@@ -83,6 +103,7 @@ def chat_service() -> ChatService:
             retriever=Retriever(
                 embedder=BedrockEmbedder(client("bedrock-runtime", read_timeout_seconds=3.0), policies),
                 search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
+                reranking=reranking,
             ),
             policies=policies,
             model=BedrockLanguageModel(bedrock),
@@ -90,6 +111,8 @@ def chat_service() -> ChatService:
                 client("lambda", read_timeout_seconds=5.0, attempts=1), settings.guardrail_function
             ),
             on_fallback=_model_fell_back,
+            provisioned=_provisioned(settings),
+            on_overflow=_model_overflowed,
         ),
         deadline_ms=settings.deadline_ms,
         session_ttl_seconds=settings.session_ttl_seconds,
@@ -97,14 +120,38 @@ def chat_service() -> ChatService:
     )
 
 
+def _provisioned(settings: MessageSettings) -> ProvisionedModels:
+    if settings.capacity_table is None:
+        from mangaassist.generation.provisioned import NothingProvisioned
+
+        return NothingProvisioned()
+    from mangaassist.adapters.clients import client
+    from mangaassist.adapters.dynamodb_capacity import DynamoDBProvisionedModels
+
+    # A turn waits for this: with on demand at hand there is nothing worth a longer wait.
+    return DynamoDBProvisionedModels(
+        client("dynamodb", read_timeout_seconds=1.0, attempts=1), settings.capacity_table
+    )
+
+
 def _classifier_fell_back(reason: str) -> None:
     logger().warning("intent classifier unavailable; default intent used", reason=reason)
-    count("IntentClassifierFallback", reason=reason)
+    count(metrics.INTENT_CLASSIFIER_FALLBACK, reason=reason)
+
+
+def _reranker_fell_back(reason: str) -> None:
+    logger().warning("reranker unavailable; search order kept", reason=reason)
+    count(metrics.RERANKER_FALLBACK, reason=reason)
 
 
 def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:
     logger().warning("model fallback", fallback_from=fallback_from, fallback_to=fallback_to, reason=reason)
-    count("ModelFallback", fallback_from=fallback_from, fallback_to=fallback_to)
+    count(metrics.MODEL_FALLBACK, fallback_from=fallback_from, fallback_to=fallback_to)
+
+
+def _model_overflowed(tier: str, reason: str) -> None:
+    logger().warning("provisioned capacity did not take a call; on demand did", tier=tier, reason=reason)
+    count(metrics.THROUGHPUT_OVERFLOW, tier=tier)
 
 
 def _turn_failed(response_id: str, error: BaseException) -> None:

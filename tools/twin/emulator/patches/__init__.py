@@ -29,6 +29,7 @@ NAMES = (
     "iam_actions",
     "iam_leading_keys",
     "iam_plain_http",
+    "iam_provisioned_concurrency",
     "lambda_interpreter",
     "lambda_addresses",
     "lambda_layers",

@@ -3,6 +3,7 @@
 The types listed in ``stub_types.txt`` are recorded instead: ``Ref`` is a stable name, and every ``Fn::GetAtt`` has an
 answer, from ``TWIN_<SERVICE>_<ATTRIBUTE>`` when the emulator's environment has it.
 """
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 
@@ -12,8 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ministack.services.cloudformation import stacks
+
 from tools.twin.emulator.patches._provisioners import HANDLERS, Properties
 
+_recorded: set[str] = set()
 LIST = Path(__file__).parent.parent / "stub_types.txt"
 
 
@@ -34,7 +38,7 @@ class RecordedAttributes(dict[str, Any]):
         """The attribute; ``default`` is never needed."""
         if dict.__contains__(self, name):
             return dict.__getitem__(self, name)
-        if name.endswith("Arn"):
+        if name.lower().endswith("arn"):  # "Arn" and "AlarmArn" mostly, "ARN" in older types
             return f"arn:aws:{self._service}:us-east-1:000000000000:{self._physical_id}"
         variable = f"TWIN_{self._service}_{name.replace('.', '_')}".upper()
         return os.environ.get(variable, self._physical_id)
@@ -65,4 +69,22 @@ def listed() -> tuple[str, ...]:
 def apply() -> None:
     """Record every listed type that the emulator does not know by itself."""
     for resource_type in listed():
-        HANDLERS.setdefault(resource_type, recorded(resource_type))
+        if resource_type not in HANDLERS:
+            HANDLERS[resource_type] = recorded(resource_type)
+            _recorded.add(resource_type)
+    answer_after_a_restart()
+
+
+def answer_after_a_restart() -> None:
+    """Give recorded resources their answers back, which the emulator's state on disk reduces to the properties."""
+    update = stacks._update_resource
+
+    def update_and_answer(
+        resource_type: str, physical_id: str, old: Properties, new: Properties, *rest: Any
+    ) -> tuple[str, Properties]:
+        physical_id, attributes = update(resource_type, physical_id, old, new, *rest)
+        if resource_type in _recorded:
+            attributes = RecordedAttributes(resource_type.split("::")[1].lower(), physical_id, new)
+        return physical_id, attributes
+
+    stacks._update_resource = update_and_answer

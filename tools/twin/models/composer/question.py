@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mangaassist.catalogue import terms
+from services.models.small.features import normalize
 from tools.twin.models.composer.prompt import Product, Prompt
-from tools.twin.models.features import normalize
 
 RECOMMENDATION: Final = "recommendation"
 UNCLEAR: Final = "unclear"

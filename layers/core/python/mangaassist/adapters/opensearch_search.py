@@ -96,4 +96,5 @@ def _chunk(hit: dict[str, Any]) -> Chunk:
         title=str(source["title"]),
         url=str(source["url"]),
         facts=source,
+        index=hit.get("_index"),
     )

@@ -18,6 +18,13 @@ from mangaassist.protocol import (
 
 
 @dataclass(frozen=True, slots=True)
+class TurnUnderstood:
+    """What the question was taken to be. For the record only: the client reads it in the end."""
+
+    intent: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextDelta:
     """More of the answer."""
 
@@ -42,6 +49,10 @@ class TurnCompleted:
     buttons: tuple[ActionButton, ...]
     citations: tuple[Citation, ...]
     metadata: ResponseMetadata
+    chunks: int = 0
+    """How many chunks the answer was given."""
+    index_version: str | None = None
+    """The index they came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +65,4 @@ class TurnFailed:
 
 
 TurnEvent = TextDelta | TextCorrected | TurnCompleted | TurnFailed
+StoryEvent = TurnUnderstood | TurnEvent

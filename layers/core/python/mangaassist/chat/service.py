@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from mangaassist.chat.delivery import Delivery
-from mangaassist.chat.events import TurnCompleted, TurnEvent, TurnFailed
+from mangaassist.chat.events import StoryEvent, TextDelta, TurnCompleted, TurnFailed, TurnUnderstood
 from mangaassist.chat.replies import failure
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.chat.turn import Question, TurnStory
@@ -25,6 +25,7 @@ from mangaassist.errors import (
 from mangaassist.guardrails.admission import admit
 from mangaassist.ports import FrameChannel, SessionStore
 from mangaassist.protocol import (
+    ErrorCode,
     MessageCommand,
     PongFrame,
     ResendCommand,
@@ -55,7 +56,13 @@ class Observed:
     frames: int = 0
     throttles: int = 0
     error: MangaAssistError | None = None
+    error_code: ErrorCode | None = None
+    """What the client was told went wrong."""
     completed: TurnCompleted | None = None
+    intent: str | None = None
+    """What the question was taken to be; ``None`` when there was none, or the turn broke before that."""
+    gaps_ms: tuple[int, ...] = ()
+    """The silences between two pieces of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +118,17 @@ class ChatService:
             if known is None or isinstance(error, DependencyError):
                 self.on_turn_failed(response_id, error)
             delivery = self._delivery(channel, response_id, version, stopwatch)
+            told = failure(error)
             try:
-                await delivery.send(failure(error))
+                await delivery.send(told)
             except ConnectionGone as gone:
                 return await self._gone(connection_id, response_id, gone)
             except Exception as undeliverable:
                 self.on_turn_failed(response_id, undeliverable)
             outcome = "refused" if known else "failed"
-            return Observed(outcome, response_id, frames=len(delivery.sent), error=known)
+            return Observed(
+                outcome, response_id, frames=len(delivery.sent), error=known, error_code=told.code
+            )
 
     def _delivery(
         self, channel: FrameChannel, response_id: str, version: int, stopwatch: Stopwatch
@@ -162,12 +172,16 @@ class ChatService:
             history=lambda: self.sessions.recent_turns(session_id, HISTORY_TURNS),
         )
         record = _Record(self, command, connection, response_id, delivery)
+        intent: str | None = None
         try:
             await delivery.start(
                 session_id=session_id, message_id=command.message_id, resumed=connection.session_resumed
             )
             async with aclosing(self.story.tell(question, stopwatch)) as events:
                 while (event := await self._next(events, stopwatch)) is not None:
+                    if isinstance(event, TurnUnderstood):
+                        intent = event.intent
+                        continue
                     if isinstance(event, TurnCompleted):
                         event = await self._complete(event, delivery, record)
                         return Observed(
@@ -176,30 +190,51 @@ class ChatService:
                             frames=len(delivery.sent),
                             throttles=delivery.throttles,
                             completed=event,
+                            intent=intent,
+                            gaps_ms=stopwatch.laps_ms(),
                         )
                     await delivery.send(event)
+                    stopwatch.mark("first_text_posted")
+                    if isinstance(event, TextDelta):
+                        stopwatch.lap()
                     if isinstance(event, TurnFailed):
                         await record.write("failed")
-                        return Observed(event.code.value, response_id, frames=len(delivery.sent))
+                        return Observed(
+                            event.code.value,
+                            response_id,
+                            frames=len(delivery.sent),
+                            error_code=event.code,
+                            intent=intent,
+                            gaps_ms=stopwatch.laps_ms(),
+                        )
             raise DeadlineExceeded("turn", self.deadline_ms)
         except ConnectionGone:
             await record.write("abandoned")
             raise
         except Exception as error:
             self.on_turn_failed(response_id, error)
+            told = failure(error)
             try:
                 # A response ends once, whatever breaks after its last frame.
                 if not delivery.ended:
-                    await delivery.send(failure(error))
+                    await delivery.send(told)
             except DependencyError as undeliverable:
                 self.on_turn_failed(response_id, undeliverable)
             finally:
                 await record.write("failed")
             known = error if isinstance(error, MangaAssistError) else None
-            return Observed("failed", response_id, frames=len(delivery.sent), error=known)
+            return Observed(
+                "failed",
+                response_id,
+                frames=len(delivery.sent),
+                error=known,
+                error_code=told.code,
+                intent=intent,
+                gaps_ms=stopwatch.laps_ms(),
+            )
 
     @staticmethod
-    async def _next(events: AsyncGenerator[TurnEvent], stopwatch: Stopwatch) -> TurnEvent | None:
+    async def _next(events: AsyncGenerator[StoryEvent], stopwatch: Stopwatch) -> StoryEvent | None:
         """The turn's next event; a stage that has no bound of its own ends with the turn's time."""
         try:
             async with asyncio.timeout((stopwatch.remaining_ms("turn") + GRACE_MS) / 1000):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from mangaassist import tracing
 from mangaassist.errors import DeadlineExceeded
 
 
@@ -17,6 +18,8 @@ class Stopwatch:
         self._started = clock()
         self._budget_ms = budget_ms
         self._stages: dict[str, int] = {}
+        self._lap_began: float | None = None
+        self._laps: list[int] = []
 
     def elapsed_ms(self) -> int:
         """Whole milliseconds since the turn began."""
@@ -39,10 +42,11 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Generator[None]:
-        """Measure a block; a stage entered twice adds up."""
+        """Measure and trace a block; a stage entered twice adds up."""
         before = self._clock()
         try:
-            yield
+            with tracing.span(name):
+                yield
         finally:
             spent = round((self._clock() - before) * 1000)
             self._stages[name] = self._stages.get(name, 0) + spent
@@ -50,6 +54,17 @@ class Stopwatch:
     def mark(self, name: str) -> None:
         """Note the time since the turn began, once."""
         self._stages.setdefault(name, self.elapsed_ms())
+
+    def lap(self) -> None:
+        """Something of a series happened; the time since the one before it is a lap."""
+        now = self._clock()
+        if self._lap_began is not None:
+            self._laps.append(round((now - self._lap_began) * 1000))
+        self._lap_began = now
+
+    def laps_ms(self) -> tuple[int, ...]:
+        """Every lap so far."""
+        return tuple(self._laps)
 
     def timings_ms(self) -> dict[str, int]:
         """Every stage so far, and ``total``."""

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mangaassist.chat import cards
-from mangaassist.chat.events import TextCorrected, TextDelta, TurnCompleted, TurnEvent, TurnFailed
+from mangaassist.chat.events import (
+    StoryEvent,
+    TextCorrected,
+    TextDelta,
+    TurnCompleted,
+    TurnFailed,
+    TurnUnderstood,
+)
 from mangaassist.chat.replies import failure
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.errors import DependencyError, ModelUnavailable
@@ -31,6 +38,7 @@ from mangaassist.ports import (
     ModelEvent,
     ModelRequest,
     PolicySource,
+    ProvisionedModels,
     StreamEnd,
     TextChunk,
 )
@@ -88,8 +96,11 @@ class TurnStory:
     judge: AnswerJudge
     on_fallback: Callable[[str, str, str], None]
     """Told ``(fallback_from, fallback_to, reason)`` of every model fallback (GEN-4)."""
+    provisioned: ProvisionedModels
+    on_overflow: Callable[[str, str], None]
+    """Told ``(tier, reason)`` whenever bought capacity did not take a call and on demand did (GEN-9)."""
 
-    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncGenerator[TurnEvent]:
+    async def tell(self, question: Question, stopwatch: Stopwatch) -> AsyncGenerator[StoryEvent]:
         """The turn's events; the last one is ``TurnCompleted`` or ``TurnFailed``."""
         with stopwatch.stage("admission"):
             admission = admit(question.text)
@@ -98,6 +109,7 @@ class TurnStory:
             yield TurnFailed(ErrorCode.MESSAGE_REFUSED, _refusal(language), retryable=False)
             return
         understood, chunks, degraded = await self._understand(admission.text, stopwatch)
+        yield TurnUnderstood(understood.intent.value)
         plan = plan_for(understood.intent)
         answer = _Answer(degraded=degraded, guarded=bool(admission.findings))
         prompt: Prompt | None = None
@@ -156,6 +168,8 @@ class TurnStory:
                 ),
                 timings_ms=stopwatch.timings_ms(),
             ),
+            chunks=len(chunks),
+            index_version=chunks[0].index if chunks else None,
         )
 
     async def _understand(self, text: str, stopwatch: Stopwatch) -> tuple[Understood, list[Chunk], list[str]]:
@@ -173,7 +187,8 @@ class TurnStory:
                 return sure, [], degraded
             try:
                 async with asyncio.timeout(stopwatch.remaining_ms("retrieval") / 1000):
-                    return sure, await retrieving, degraded
+                    found = await retrieving
+                    return sure, found.chunks, [*degraded, *found.degraded]
             except (DependencyError, TimeoutError) as error:
                 dependency = error.dependency if isinstance(error, DependencyError) else "retrieval"
                 return sure, [], [*degraded, dependency]
@@ -192,13 +207,16 @@ class TurnStory:
         stopwatch: Stopwatch,
     ) -> tuple[Prompt, tuple[TierChoice, ...], str]:
         from mangaassist.generation.prompt import build_prompt
+        from mangaassist.generation.provisioned import with_provisioned
 
         with stopwatch.stage("context"):
-            policy, history = await asyncio.gather(self.policies.current(), question.history())
+            policy, active, history = await asyncio.gather(
+                self.policies.current(), self.provisioned.active(), question.history()
+            )
             prompt = build_prompt(
                 question=text, language=language, chunks=chunks, history=history, hints=question.hints
             )
-        return prompt, policy.chain(ANSWER_TASK), self.policies.version
+        return prompt, with_provisioned(policy.chain(ANSWER_TASK), active), self.policies.version
 
     async def _generate(
         self, prompt: Prompt, chain: Sequence[TierChoice], answer: _Answer, stopwatch: Stopwatch
@@ -211,7 +229,7 @@ class TurnStory:
         for position, choice in enumerate(chain):
             guard = InlineGuard()
             request = ModelRequest(
-                model_id=choice.model_id,
+                model_id=choice.target,
                 system=prompt.system,
                 messages=prompt.messages,
                 max_tokens=choice.max_tokens,
@@ -219,6 +237,7 @@ class TurnStory:
                 parameters=choice.parameters,
             )
             answer.choice = choice
+            stopwatch.mark("generation_started")
             try:
                 with stopwatch.stage("generation"):
                     async with aclosing(self._events(request, stopwatch)) as events:
@@ -240,6 +259,10 @@ class TurnStory:
                 following = chain[position + 1] if position + 1 < len(chain) else None
                 if answer.text or following is None:
                     raise ModelUnavailable(error.dependency, error.reason) from error
+                if choice.provisioned_arn is not None:
+                    # The same model answers on demand: nothing is worse for the shopper.
+                    self.on_overflow(choice.tier, error.reason)
+                    continue
                 self.on_fallback(choice.tier, following.tier, error.reason)
                 answer.degraded.append(f"model:{choice.tier}")
 

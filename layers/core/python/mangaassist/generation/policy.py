@@ -86,6 +86,13 @@ class TierChoice(NamedTuple):
     max_tokens: int
     timeout_ms: int
     parameters: dict[str, JsonValue]
+    provisioned_arn: str | None = None
+    """Set where this link goes to bought capacity instead of on demand."""
+
+    @property
+    def target(self) -> str:
+        """What the runtime is asked for."""
+        return self.provisioned_arn or self.model_id
 
 
 class ModelPolicy(PolicyPart):

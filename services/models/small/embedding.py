@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.models.features import features, names
+from services.models.small.features import features, names
 
 DIMENSIONS = (1024, 512, 256)
 LATENT = 512
 LEXICAL = 512
 LEXICAL_SHARE = 0.5
-"""Of the squared length of a vector; by measurement (README.md)."""
+"""Of the squared length of a vector; by measurement (tools/twin/models/README.md)."""
 UNKNOWN_WEIGHT = 1.5
 """Of a feature that training never saw; those it saw weigh up to 8."""
 NAME_COUNT = 4.0

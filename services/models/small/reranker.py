@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.models.embedding import Embedder, Weighed
-from tools.twin.models.features import normalize
+from services.models.small.embedding import Embedder, Weighed
+from services.models.small.features import normalize
 
 READINGS = (
     "coverage: share of the query's weight whose features the text has",

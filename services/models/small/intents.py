@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.twin.models.features import features, names
+from services.models.small.features import features, names
 
 BUCKETS = 1 << 15
 """Features share this many weights per label; collisions are rare and learned around."""
