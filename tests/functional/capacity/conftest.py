@@ -54,6 +54,8 @@ def serving(state: Path) -> Iterator[Plane]:
     """A server whose state is in this folder."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # Before the server runs: a client that is quicker than its thread waits instead of being refused.
+    listener.listen()
     plane = Plane(f"http://127.0.0.1:{listener.getsockname()[1]}", state)
 
     def set_concurrency(function: str, alias: str, environments: int) -> None:
