@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from mangaassist.chat.events import TurnFailed
 from mangaassist.chat.service import CLOSING_MS, ChatService, Observed
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
@@ -20,7 +21,7 @@ from mangaassist.errors import (
     DependencyTimeout,
 )
 from mangaassist.ports import IntentScore, Intervention, Judgement
-from mangaassist.protocol import frame_adapter
+from mangaassist.protocol import ErrorCode, frame_adapter
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection, Turn
 from tests.fakes.turn import (
@@ -553,3 +554,19 @@ async def test_a_genre_with_titles_enough_is_kept_to(world: World) -> None:
 async def test_a_claim_outlives_the_turn_it_is_for(world: World) -> None:
     await world.say()
     assert world.sessions.leases[0] * 1000 > world.deadline_ms + 2_000
+
+
+async def test_nothing_that_breaks_after_the_last_frame_ends_a_response_again(world: World) -> None:
+    class Untidy:
+        async def tell(self, question: Any, stopwatch: Any) -> Any:
+            try:
+                yield TurnFailed(ErrorCode.MODEL_UNAVAILABLE, "Later.", retryable=True)
+            finally:
+                raise RuntimeError("while closing")
+
+    untidy: Any = Untidy()
+    service = replace(world.service(), story=untidy)
+    body = json.dumps({"action": "message", "message_id": "m1", "text": QUESTION})
+    await service.handle(body, connection_id="c", subject="guest-1", request_id="q", channel=world.channel)
+    assert world.types == ["start", "error"]
+    assert isinstance(world.failures[0], RuntimeError)

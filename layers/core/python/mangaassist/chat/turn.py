@@ -28,7 +28,6 @@ from mangaassist.ports import (
     Chunk,
     Judgement,
     LanguageModel,
-    ModelEvent,
     ModelRequest,
     PolicySource,
     StreamEnd,
@@ -221,8 +220,9 @@ class TurnStory:
             answer.choice = choice
             try:
                 with stopwatch.stage("generation"):
-                    async with aclosing(self._events(request, stopwatch)) as events:
+                    async with aclosing(self.model.stream(request)) as events:
                         async for event in events:
+                            stopwatch.remaining_ms("generation")
                             if isinstance(event, StreamEnd):
                                 answer.end = event
                             elif text := self._guarded(guard, event, answer):
@@ -242,23 +242,6 @@ class TurnStory:
                     raise ModelUnavailable(error.dependency, error.reason) from error
                 self.on_fallback(choice.tier, following.tier, error.reason)
                 answer.degraded.append(f"model:{choice.tier}")
-
-    async def _events(self, request: ModelRequest, stopwatch: Stopwatch) -> AsyncGenerator[ModelEvent]:
-        """The model's events; however late one is, the turn's deadline is not overrun.
-
-        Raises:
-            DeadlineExceeded: the turn's time is up.
-        """
-        async with aclosing(self.model.stream(request)) as events:
-            while True:
-                try:
-                    async with asyncio.timeout(stopwatch.remaining_ms("generation") / 1000):
-                        event = await anext(events, None)
-                except TimeoutError:
-                    raise stopwatch.exceeded("generation") from None
-                if event is None:
-                    return
-                yield event
 
     @staticmethod
     def _guarded(guard: InlineGuard, event: TextChunk, answer: _Answer) -> str:
