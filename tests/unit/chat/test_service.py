@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from mangaassist.chat.events import TurnFailed
 from mangaassist.chat.service import CLOSING_MS, ChatService, Observed
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
@@ -21,7 +22,7 @@ from mangaassist.errors import (
 )
 from mangaassist.generation.provisioned import NothingProvisioned
 from mangaassist.ports import IntentScore, Intervention, Judgement, ProvisionedModels
-from mangaassist.protocol import frame_adapter
+from mangaassist.protocol import ErrorCode, frame_adapter
 from mangaassist.retrieval.reranking import Reranking
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection, Turn
@@ -648,3 +649,19 @@ async def test_overflow_goes_on_demand_and_is_no_degradation() -> None:
     assert world.final["metadata"]["degraded"] == []
     assert world.overflows == [("strong", "ThrottlingException")]
     assert world.fallbacks == []
+
+
+async def test_nothing_that_breaks_after_the_last_frame_ends_a_response_again(world: World) -> None:
+    class Untidy:
+        async def tell(self, question: Any, stopwatch: Any) -> Any:
+            try:
+                yield TurnFailed(ErrorCode.MODEL_UNAVAILABLE, "Later.", retryable=True)
+            finally:
+                raise RuntimeError("while closing")
+
+    untidy: Any = Untidy()
+    service = replace(world.service(), story=untidy)
+    body = json.dumps({"action": "message", "message_id": "m1", "text": QUESTION})
+    await service.handle(body, connection_id="c", subject="guest-1", request_id="q", channel=world.channel)
+    assert world.types == ["start", "error"]
+    assert isinstance(world.failures[0], RuntimeError)

@@ -35,7 +35,6 @@ from mangaassist.ports import (
     Chunk,
     Judgement,
     LanguageModel,
-    ModelEvent,
     ModelRequest,
     PolicySource,
     ProvisionedModels,
@@ -240,8 +239,9 @@ class TurnStory:
             stopwatch.mark("generation_started")
             try:
                 with stopwatch.stage("generation"):
-                    async with aclosing(self._events(request, stopwatch)) as events:
+                    async with aclosing(self.model.stream(request)) as events:
                         async for event in events:
+                            stopwatch.remaining_ms("generation")
                             if isinstance(event, StreamEnd):
                                 answer.end = event
                             elif text := self._guarded(guard, event, answer):
@@ -265,23 +265,6 @@ class TurnStory:
                     continue
                 self.on_fallback(choice.tier, following.tier, error.reason)
                 answer.degraded.append(f"model:{choice.tier}")
-
-    async def _events(self, request: ModelRequest, stopwatch: Stopwatch) -> AsyncGenerator[ModelEvent]:
-        """The model's events; however late one is, the turn's deadline is not overrun.
-
-        Raises:
-            DeadlineExceeded: the turn's time is up.
-        """
-        async with aclosing(self.model.stream(request)) as events:
-            while True:
-                try:
-                    async with asyncio.timeout(stopwatch.remaining_ms("generation") / 1000):
-                        event = await anext(events, None)
-                except TimeoutError:
-                    raise stopwatch.exceeded("generation") from None
-                if event is None:
-                    return
-                yield event
 
     @staticmethod
     def _guarded(guard: InlineGuard, event: TextChunk, answer: _Answer) -> str:
