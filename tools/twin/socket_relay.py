@@ -37,7 +37,9 @@ async def relay(viewer: WebSocket, url: str, added: Mapping[str, str]) -> None:
             proxy=None,
         )
     except InvalidStatus as refused:
-        await viewer.send_denial_response(Response(bytes(refused.response.body or b""), refused.response.status_code))
+        await viewer.send_denial_response(
+            Response(bytes(refused.response.body or b""), refused.response.status_code)
+        )
         return
     except (OSError, TimeoutError, InvalidHandshake):
         await viewer.send_denial_response(Response(status_code=502))
