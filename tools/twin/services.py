@@ -20,6 +20,7 @@ IDLE_WORKER_SECONDS = "60"
 
 def services(layout: Layout) -> list[Service]:
     """Every service, in the order they start; makes the interpreters they need."""
+    authorizer = ("--authorizer", layout.url("emulator")) if enforces_iam() else ()
     return [
         _emulator(layout, interpreters.emulator_python(), interpreters.lambda_python()),
         _own(
@@ -29,12 +30,18 @@ def services(layout: Layout) -> list[Service]:
             *("--state", str(interpreters.CACHE / "models")),
             *("--control-plane", str(layout.state_of("control-plane"))),
             *("--emulator", layout.url("emulator")),
+            *authorizer,
         ),
-        _own(layout, "search", "--state", str(layout.state_of("search"))),
+        _own(layout, "search", "--state", str(layout.state_of("search")), *authorizer),
         _own(
             layout, "edge", "--emulator-port", str(layout.ports["emulator"]), "--outputs", str(layout.outputs)
         ),
     ]
+
+
+def enforces_iam() -> bool:
+    """Whether functions may do what their roles allow and no more; ``TWIN_ENFORCE_IAM=0`` lets them do all."""
+    return os.environ.get("TWIN_ENFORCE_IAM") != "0"
 
 
 def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
@@ -48,7 +55,7 @@ def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
         "BIND_HOST": HOST,
         "LOG_LEVEL": "INFO",
         # Functions get their roles' permissions and no more, so that a missing grant fails here first.
-        "AUTH": "false" if os.environ.get("TWIN_ENFORCE_IAM") == "0" else "true",
+        "AUTH": "true" if enforces_iam() else "false",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(state / "services"),
         "S3_PERSIST": "1",

@@ -131,6 +131,24 @@ def test_stub_types_answer_after_a_restart_too() -> None:
     assert run_in_emulator_venv(patched).split() == ["True", "intent-1", "n"]
 
 
+def test_secret_strings_heed_what_is_excluded(stock: Emulator, patched: Emulator) -> None:
+    def generated(emulator: Emulator, **wanted: Any) -> str:
+        name = f"secret-{len(wanted)}"
+        properties = {"GenerateSecretString": {"PasswordLength": 64, "ExcludePunctuation": True, **wanted}}
+        secret = {"Type": "AWS::SecretsManager::Secret", "Properties": properties}
+        arn = emulator.deploy(name, {"Secret": secret}, Arn={"Ref": "Secret"})["Arn"]
+        return emulator.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+
+    # 64 characters, a third of which would be punctuation.
+    assert not generated(stock).isalnum(), "upstream heeds it now: remove secret_strings"
+    found = generated(patched)
+    assert (len(found), found.isalnum()) == (64, True)
+    document = json.loads(
+        generated(patched, SecretStringTemplate='{"user": "a"}', GenerateStringKey="password")
+    )
+    assert (document["user"], document["password"].isalnum()) == ("a", True)
+
+
 SLOW_RESOURCE = """
 import json, time, urllib.request
 def handler(event, context):
@@ -537,6 +555,44 @@ def test_iam_plain_http_counts_as_tls(stock: Emulator, patched: Emulator) -> Non
         client = emulator.client("s3", keys_of_user(emulator, "visitor", may))
         verdicts.append(is_allowed(lambda client=client: client.list_objects_v2(Bucket="secure")))
     assert verdicts == [False, True]
+
+
+def test_iam_configuration_data_is_checked_on_the_configuration(stock: Emulator, patched: Emulator) -> None:
+    resources = {
+        "App": {"Type": "AWS::AppConfig::Application", "Properties": {"Name": "read"}},
+        "Env": {
+            "Type": "AWS::AppConfig::Environment",
+            "Properties": {"ApplicationId": {"Ref": "App"}, "Name": "local"},
+        },
+        "Profile": {
+            "Type": "AWS::AppConfig::ConfigurationProfile",
+            "Properties": {"ApplicationId": {"Ref": "App"}, "Name": "policy", "LocationUri": "hosted"},
+        },
+    }
+    verdicts = []
+    for emulator in (stock, patched):
+        ids = emulator.deploy("read", resources, **{name: {"Ref": name} for name in resources})
+        path = f"application/{ids['App']}/environment/{ids['Env']}/configuration/{ids['Profile']}"
+        may = {
+            "Effect": "Allow",
+            "Action": ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"],
+            "Resource": f"arn:aws:appconfig:us-east-1:000000000000:{path}",
+        }
+        for name, statement in (("may", may), ("may-not", {**may, "Resource": may["Resource"] + "-other"})):
+            client = emulator.client("appconfigdata", keys_of_user(emulator, f"configured-{name}", statement))
+            asked = {
+                "ApplicationIdentifier": ids["App"],
+                "EnvironmentIdentifier": ids["Env"],
+                "ConfigurationProfileIdentifier": ids["Profile"],
+            }
+            verdicts.append(is_allowed(lambda: client.start_configuration_session(**asked)))  # noqa: B023
+            token = emulator.client("appconfigdata").start_configuration_session(**asked)[
+                "InitialConfigurationToken"
+            ]
+            verdicts.append(is_allowed(lambda: client.get_latest_configuration(ConfigurationToken=token)))  # noqa: B023
+        with pytest.raises(client.exceptions.BadRequestException):
+            client.get_latest_configuration(ConfigurationToken="used up")
+    assert verdicts == [True, True, True, True, True, True, False, False]
 
 
 # --- control API --------------------------------------------------------------------------------------

@@ -271,6 +271,11 @@ class Throughput:
             raise ServiceError("ModelNotReadyException", "The provisioned model is not in service yet.")
         return str(model["model_id"])
 
+    def tags_of(self, identifier: str) -> dict[str, str]:
+        """The tags of a model, by its ARN or id; none of one that is not there."""
+        model = self._state.tables["provisioned_models"].get(identifier.rpartition("/")[2], {})
+        return {each["key"]: each["value"] for each in model.get("tags", [])}
+
     def _key(self, identifier: str) -> str:
         key = identifier.rpartition("/")[2]
         if key not in self._state.tables["provisioned_models"]:

@@ -8,6 +8,8 @@ Answers are JSON.
     GET    /_twin/traces/{id}   -> {"id", "segments": [...]} as the X-Ray daemon would have sent them
     DELETE /_twin/traces
     POST   /_twin/save          write the state to disk now; MiniStack itself only does so at shutdown
+    POST   /_twin/authorize     {"access_key": "ASIA...", "demands": [{"action", "resource", "context"}]} -> {"reason": null}
+    GET    /_twin/credentials/{function}  what the function itself signs with, under its own role
     DELETE /_twin/workers       end the Lambda workers that are idle -> {"ended": 3}; the next call starts cold
 """
 # pyright: reportMissingImports=false
@@ -24,7 +26,7 @@ from typing import Any
 from ministack import app as ministack_app
 from ministack.core import lambda_runtime, persistence
 
-from tools.twin.emulator import patches
+from tools.twin.emulator import patches, permissions
 from tools.twin.emulator.traces import TraceStore
 from tools.twin.faults import (
     Application,
@@ -101,6 +103,15 @@ def end_idle_workers() -> int:
     return len(idle)
 
 
+async def _body(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
 class ControlApi:
     """ASGI middleware that answers ``/_twin/*`` and keeps the trace store alive with the server."""
 
@@ -114,9 +125,8 @@ class ControlApi:
             async with self._traces.listening("127.0.0.1", int(os.environ.get("GATEWAY_PORT", "4566"))):
                 await self._app(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith("/_twin/"):
-            status, document = await self._answer(
-                scope["method"], scope["path"].removeprefix("/_twin/").strip("/")
-            )
+            path = scope["path"].removeprefix("/_twin/").strip("/")
+            status, document = await self._answer(scope["method"], path, receive)
             body = json.dumps(document).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -124,13 +134,18 @@ class ControlApi:
         else:
             await self._app(scope, receive, send)
 
-    async def _answer(self, method: str, path: str) -> tuple[int, Mapping[str, Any]]:
+    async def _answer(self, method: str, path: str, receive: Receive) -> tuple[int, Mapping[str, Any]]:
         match method, path.split("/"):
             case "GET", ["health"]:
                 return 200, {"status": "ok", "patches": list(patches.NAMES)}
             case "POST", ["save"]:
                 persistence.save_all(ministack_app._build_persistence_save_dict())
                 return 200, {"saved": persistence.PERSIST_STATE}
+            case "POST", ["authorize"]:
+                question = json.loads(await _body(receive))
+                return 200, {"reason": permissions.refusal(question["access_key"], question["demands"])}
+            case "GET", ["credentials", function] if found := permissions.credentials(function):
+                return 200, found
             case "DELETE", ["workers"]:
                 return 200, {"ended": await asyncio.to_thread(end_idle_workers)}
             case "GET", ["traces"]:

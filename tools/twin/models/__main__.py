@@ -44,7 +44,13 @@ def main() -> int:
         flush=True,
     )
     config = uvicorn.Config(
-        create_app(models, engine, metronome, ControlPlane(settings.control_plane, settings.emulator)),
+        create_app(
+            models,
+            engine,
+            metronome,
+            ControlPlane(settings.control_plane, settings.emulator),
+            authorizer=settings.authorizer,
+        ),
         log_level="warning",
         access_log=False,
         ws="none",

@@ -40,6 +40,7 @@ from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope, plain_error
 from tools.twin.models import catalogue, sagemaker, titan
 from tools.twin.models.converse import ConverseResponse
 from tools.twin.models.converse_request import read_call
+from tools.twin.models.demands import demands_of
 from tools.twin.models.errors import (
     BEDROCK_STATUS,
     SAGEMAKER_STATUS,
@@ -51,6 +52,7 @@ from tools.twin.models.failures import Failure, FailureQueue, failing
 from tools.twin.models.generation import Engine
 from tools.twin.models.pace import Metronome
 from tools.twin.models.streams import StreamLog
+from tools.twin.permissions import Gatekeeper
 
 BEDROCK = "bedrock-runtime"
 SAGEMAKER = "sagemaker-runtime"
@@ -77,9 +79,22 @@ class Models:
 
 
 def create_app(
-    models: Models, engine: Engine, metronome: Metronome, plane: ControlPlane | None = None
+    models: Models,
+    engine: Engine,
+    metronome: Metronome,
+    plane: ControlPlane | None = None,
+    *,
+    authorizer: str | None = None,
 ) -> FaultInjector:
-    """The ASGI application, with the fault injector around it; ``plane`` is one that keeps nothing unless given."""
+    """The ASGI application, with the fault injector around it.
+
+    Args:
+        models: the small models.
+        engine: the language model.
+        metronome: the pace it speaks at.
+        plane: the control planes; such that keep nothing unless given.
+        authorizer: the emulator's address, if callers may only do what their roles allow.
+    """
     plane = plane or ControlPlane(None, None)
     runtime = _Runtime(models, engine, metronome, plane)
 
@@ -105,8 +120,16 @@ def create_app(
     application = Starlette(
         routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _unknown_operation}
     )
+    tags_of = plane.throughput.tags_of
     return FaultInjector(
-        application,
+        Gatekeeper(
+            application,
+            emulator=authorizer,
+            demands_of=lambda scope, body: demands_of(scope, body, tags_of),
+            refusal=refusal,
+        )
+        if authorizer
+        else application,
         services=(BEDROCK, SAGEMAKER, *control_planes.SERVICES),
         service_of=service_of,
         error_body=injected_error,
@@ -131,6 +154,12 @@ def injected_error(service: str, kind: Kind) -> ErrorBody:
         return error_headers(code), error_body("Message", f"injected {kind}")
     code = "ThrottlingException" if kind == "throttle" else "InternalServerException"
     return error_headers(code), error_body("message", f"injected {kind}")
+
+
+def refusal(reason: str) -> ErrorBody:
+    """A denial in a form that the SDKs of all these services read."""
+    code = "AccessDeniedException"
+    return error_headers(code), json.dumps({"__type": code, "message": reason, "Message": reason}).encode()
 
 
 class _Runtime:

@@ -29,6 +29,8 @@ class Settings:
     """Where the control planes keep what they are told; nowhere by default."""
     emulator: str | None = None
     """Address of the emulator, which has some of the operations that a control plane carries out."""
+    authorizer: str | None = None
+    """Address of the emulator if it is to be asked what callers may do; they may do all without it."""
     first_token_ms: int | None = None
     tokens_per_second: float | None = None
     llm_url: str | None = None
@@ -47,6 +49,7 @@ def read_settings(
     parser.add_argument("--state", type=Path, required=True, help="where trained models are kept")
     parser.add_argument("--control-plane", type=Path, help="where the control planes keep their state")
     parser.add_argument("--emulator", help="address of the emulator")
+    parser.add_argument("--authorizer", help="the emulator, which is asked what callers may do")
     parser.add_argument("--first-token-ms", help=f"the stand-in's wait before it speaks ({FIRST_TOKEN_MS})")
     parser.add_argument("--tokens-per-second", help=f"the stand-in's speed ({TOKENS_PER_SECOND})")
     given = parser.parse_args(arguments)
@@ -62,6 +65,7 @@ def read_settings(
         state=given.state.resolve(),
         control_plane=given.control_plane.resolve() if given.control_plane else None,
         emulator=given.emulator,
+        authorizer=given.authorizer,
         first_token_ms=_whole(given.first_token_ms or variables.get(FIRST_TOKEN_MS), FIRST_TOKEN_MS),
         tokens_per_second=_speed(
             given.tokens_per_second or variables.get(TOKENS_PER_SECOND), TOKENS_PER_SECOND

@@ -39,6 +39,9 @@ def serve(
     allow_unsigned: Annotated[
         bool, typer.Option("--allow-unsigned", help="Serve requests without a SigV4 signature.")
     ] = False,
+    authorizer: Annotated[
+        str | None, typer.Option(help="The emulator, which is asked what callers may do; all, without it.")
+    ] = None,
 ) -> None:
     """Serve the OpenSearch dialect of a Serverless NextGen vector collection."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -50,7 +53,7 @@ def serve(
     except OSError as error:
         _stop(f"port {port} on {HOST} is not free ({os.strerror(error.errno or 0)}): choose another --port")
     try:
-        app = create_app(state, settings)
+        app = create_app(state, settings, authorizer=authorizer)
     except StateInUse as error:
         _stop(str(error))
     config = uvicorn.Config(app, access_log=False, log_config=None, timeout_graceful_shutdown=3)

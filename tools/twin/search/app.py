@@ -22,10 +22,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.twin.faults import ErrorBody, FaultInjector, Kind
+from tools.twin.permissions import Gatekeeper
 from tools.twin.search import controls
 from tools.twin.search import operations as op
 from tools.twin.search.clock import Clock
 from tools.twin.search.collection import Collection
+from tools.twin.search.demands import demands_of
 from tools.twin.search.errors import OpenSearchError
 from tools.twin.search.settings import SearchSettings
 from tools.twin.search.signature import why_refused
@@ -83,8 +85,13 @@ ROUTES: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
 ]
 
 
-def create_app(state: Path, settings: SearchSettings, clock: Clock | None = None) -> Starlette:
-    """The application on a state directory; raises ``StateInUse`` when another process serves it."""
+def create_app(
+    state: Path, settings: SearchSettings, clock: Clock | None = None, *, authorizer: str | None = None
+) -> Starlette:
+    """The application on a state directory; raises ``StateInUse`` when another process serves it.
+
+    With ``authorizer``, the emulator's address, callers may do what the deployed policies say and no more.
+    """
     collection = Collection(state, settings, clock or Clock())
 
     @asynccontextmanager
@@ -98,6 +105,11 @@ def create_app(state: Path, settings: SearchSettings, clock: Clock | None = None
         middleware=[
             Middleware(FaultInjector, services=["search"], service_of=_service_of, error_body=_fault_body),
             Middleware(SignatureGate, settings=settings),
+            *(
+                [Middleware(Gatekeeper, emulator=authorizer, demands_of=demands_of, refusal=_forbidden)]
+                if authorizer
+                else []
+            ),
         ],
         exception_handlers={
             OpenSearchError: _refused,
@@ -126,6 +138,13 @@ class SignatureGate:
         log.warning("403 %s: %s", scope["method"], reason)
         body = {"status": 403, "error": {"reason": "403 Forbidden", "type": "Forbidden"}}
         await JSONResponse(body, 403, {"x-twin-reason": reason})(scope, receive, send)
+
+
+def _forbidden(reason: str) -> ErrorBody:
+    """The collection tells the caller nothing more; the header is the twin's."""
+    log.warning("403 %s", reason)
+    body = {"status": 403, "error": {"reason": "403 Forbidden", "type": "Forbidden"}}
+    return {"content-type": "application/json", "x-twin-reason": reason}, json.dumps(body).encode()
 
 
 # --- failures -----------------------------------------------------------------------------------------
