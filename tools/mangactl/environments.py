@@ -96,6 +96,11 @@ class Environment:
         outputs = self.outputs("Web")
         return outputs["ChatUrl"], outputs["PageUrl"]
 
+    def keep(self) -> None:
+        """Make what was changed survive a kill of the twin; on AWS it does anyway."""
+        if self.twin is not None:
+            self.twin.save()
+
     def actor(self) -> str:
         """Who is at the keyboard, as far as the environment can tell."""
         person = getpass.getuser()

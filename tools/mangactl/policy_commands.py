@@ -171,6 +171,7 @@ def roll_back(
     _confirm(place, policy_edits.differences(before, after), yes, as_json)
     note = ChangeNote.now(f"rollback to version {version}", reason, place.actor())
     store.deploy(version, note, "instant")
+    place.keep()
     _done(environment, store, changed=True, as_json=as_json)
 
 
@@ -204,6 +205,7 @@ def _change(
     version = store.write(text, note, after=latest)
     strategy: Strategy = "gradual" if gradual else "instant"
     store.deploy(version, note, strategy)
+    place.keep()
     _done(place.name, store, changed=True, as_json=as_json)
 
 

@@ -76,7 +76,8 @@ def down(as_json: JsonOption = False) -> None:
 def status(as_json: JsonOption = False) -> None:
     """Show what runs, where and in how much memory; exit code 4 when the twin is down."""
     found = Twin.from_environment().status()
-    if not found.is_running and not as_json:
+    is_partial = any(process.is_healthy for process in found.processes) and not found.is_running
+    if not found.is_running and not is_partial and not as_json:
         raise Unavailable("the twin is not running: start it with `make up`")
     show(found.as_document(), _rendered(found), as_json=as_json)
     if not found.is_running:

@@ -102,6 +102,10 @@ class Twin:
         """Start what does not run, deploy what changed, load the catalogue once; the services run on."""
         interpreters.check_python()
         with alone(self.layout), _interruptible():
+            record = Record.read(self.layout)
+            if record is None or record.port_base != self.layout.port_base:
+                # Before anything is stopped or forgotten for a start that cannot be.
+                refuse_taken(self.layout.ports)
             try:
                 self._start(fresh=fresh, on_progress=on_progress)
                 with self._emulator_errors():
@@ -134,10 +138,10 @@ class Twin:
             on_progress("the twin is running already")
             return
         self._stop(on_progress=on_progress)
+        refuse_taken(self.layout.ports)
         if reason := self._reason_to_forget(record, fresh=fresh):
             on_progress(f"starting with empty state{reason}")
             self._forget()
-        refuse_taken(self.layout.ports)
         wanted = self._make_services(self.layout)
         on_progress(f"starting {', '.join(service.name for service in wanted)}")
         started: tuple[processes.Running, ...] = ()
@@ -191,8 +195,12 @@ class Twin:
 
         It writes by itself only when it is asked to stop; so even a kill loses nothing of the deployment.
         """
-        _call(f"{self.layout.url('emulator')}/_twin/save", "POST")
+        self.save()
         _call(f"{self.layout.url('emulator')}/_twin/workers", "DELETE")
+
+    def save(self) -> None:
+        """Have the emulator write its state now, so that even a kill loses nothing of what was done so far."""
+        _call(f"{self.layout.url('emulator')}/_twin/save", "POST")
 
     # --- seeing -------------------------------------------------------------------------------------
 

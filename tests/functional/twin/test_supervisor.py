@@ -246,6 +246,22 @@ def test_a_taken_port_is_named_with_its_holder(twin: Twin) -> None:
     assert not twin.is_running()
 
 
+def test_a_start_on_taken_ports_leaves_the_running_twin_and_its_state_alone(twin: Twin) -> None:
+    twin.up()
+    kept = twin.layout.state_of("emulator") / "kept"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        elsewhere = replace(twin.layout, port_base=holder.getsockname()[1])
+        with pytest.raises(TwinError, match="is taken by"):
+            Twin(elsewhere, make_services=stand_ins, deploy_stacks=nothing, load_data=nothing).up()
+    assert twin.is_running()
+    assert kept.exists()
+    twin.down()
+
+
 def test_a_service_that_dies_ends_the_start_with_its_last_words(layout: Layout) -> None:
     def services(layout: Layout) -> list[processes.Service]:
         return stand_ins(layout, search="raise SystemExit('no index here')")
