@@ -191,7 +191,7 @@ def flip_policy(caller: Caller, _: Places) -> object:
         EnvironmentId=outputs["PolicyEnvironmentId"],
         ConfigurationProfileId=outputs["PolicyProfileId"],
         DeploymentStrategyId=outputs["InstantStrategyId"],
-        ConfigurationVersion="99999",
+        ConfigurationVersion="1",  # the seeded one, which is harmless to put in force once more
     )
 
 
