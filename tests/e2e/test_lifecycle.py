@@ -23,7 +23,7 @@ def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LifecycleRehe
         rehearsal.end()
 
 
-@pytest.mark.req("IAC-6", "OPS-1")
+@pytest.mark.req("IAC-6")
 def test_an_upgrade_keeps_data_and_what_operators_decided(upgraded: LifecycleRehearsal) -> None:
     assert len(upgraded.steps) >= 10
 

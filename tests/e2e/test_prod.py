@@ -19,7 +19,6 @@ from tools.twin.supervisor import Twin
 pytestmark = pytest.mark.environments("prod")
 
 
-@pytest.mark.req("IAC-6")
 def test_what_is_deployed_is_what_aws_would_get_but_for_the_layers(twin: Twin) -> None:
     expected = synthesize(ENVIRONMENTS["prod"]).templates
     deployed = {}

@@ -15,7 +15,18 @@ from stacks.application import build
 from stacks.environments import EnvironmentSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-ALWAYS = ("Alerts", "Sessions", "Search", "ModelPolicy", "Ingest", "Guardrail", "CapacityState", "Chat", "Capacity", "Web")
+ALWAYS = (
+    "Alerts",
+    "Sessions",
+    "Search",
+    "ModelPolicy",
+    "Ingest",
+    "Guardrail",
+    "CapacityState",
+    "Chat",
+    "Capacity",
+    "Web",
+)
 
 
 @dataclass(frozen=True)
