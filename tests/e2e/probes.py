@@ -190,7 +190,7 @@ def flip_policy(caller: Caller, _: Places) -> object:
         ApplicationId=outputs["PolicyApplicationId"],
         EnvironmentId=outputs["PolicyEnvironmentId"],
         ConfigurationProfileId=outputs["PolicyProfileId"],
-        DeploymentStrategyId=outputs["InstantStrategyId"],
+        DeploymentStrategyId="absent0",
         ConfigurationVersion="99999",
     )
 
