@@ -185,12 +185,7 @@ class CapacityStack(EnvironmentStack):
             on=[bought],
             conditions={"StringEquals": {"aws:RequestTag/environment": settings.name}},
         )
-        function.allow(
-            "bedrock:GetProvisionedModelThroughput",
-            "bedrock:DeleteProvisionedModelThroughput",
-            on=[bought],
-            conditions=ours,
-        )
+        function.allow("bedrock:DeleteProvisionedModelThroughput", on=[bought], conditions=ours)
         return function
 
     # --- schedules ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tools.twin.layout import Held
 from tools.twin.supervisor import Twin, TwinError
 
 
-def _free_port_base() -> int:
+def free_port_base() -> int:
     """Four ports in a row that nobody holds."""
     for base in range(4900, 5600, 10):
         sockets: list[socket.socket] = []
@@ -52,7 +52,7 @@ def twin(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @contextmanager
 def fresh_twin(home: Path, held: Held) -> Iterator[Twin]:
     """A twin in ``home`` that is up inside the context, and the one that commands find meanwhile."""
-    environment = {"TWIN_HOME": str(home), "TWIN_PORT_BASE": str(_free_port_base())}
+    environment = {"TWIN_HOME": str(home), "TWIN_PORT_BASE": str(free_port_base())}
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     running = Twin.from_environment(held=held)

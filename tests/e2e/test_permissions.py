@@ -116,7 +116,7 @@ def functions(twin: Twin) -> Mapping[str, Caller]:
     }
 
 
-@pytest.mark.req("IAC-1", "SEC-4")
+@pytest.mark.req("SEC-4")
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_function_may_do_its_duties_and_nothing_else(
     functions: Mapping[str, Caller], places: Places, folder: str

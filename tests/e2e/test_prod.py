@@ -19,11 +19,10 @@ from tools.twin.supervisor import Twin
 pytestmark = pytest.mark.environments("prod")
 
 
-@pytest.mark.req("IAC-6")
 def test_what_is_deployed_is_what_aws_would_get_but_for_the_layers(twin: Twin) -> None:
     expected = synthesize(ENVIRONMENTS["prod"]).templates
     deployed = {}
-    for region in regions(twin.layout):
+    for region in regions(twin.layout.assembly):
         client = emulator_client(twin.layout, "cloudformation", region=region)
         for stack in client.describe_stacks()["Stacks"]:
             name = stack["StackName"]

@@ -113,7 +113,6 @@ MAY: dict[str, set[str]] = {
     "model_capacity": {
         "bedrock:CreateProvisionedModelThroughput",
         "bedrock:DeleteProvisionedModelThroughput",
-        "bedrock:GetProvisionedModelThroughput",
         "bedrock:ListProvisionedModelThroughputs",
         "bedrock:TagResource",
         "cloudwatch:GetMetricStatistics",

@@ -61,18 +61,35 @@ def deploy(layout: Layout, on_progress: Progress) -> None:
     layout.log("deploy").parent.mkdir(parents=True, exist_ok=True)
     layout.log("deploy").write_bytes(b"")
     _synthesize(layout, wanted, on_progress)
-    _unmark(parameters)
+    deploy_assembly(layout, layout.assembly, on_progress)
+    parameters.put_parameter(Name=MARK, Value=wanted, Type="String", Overwrite=True)
+
+
+def deploy_assembly(layout: Layout, assembly: Path, on_progress: Progress) -> None:
+    """Bootstrap where it is needed, and deploy every stack of ``assembly``."""
+    layout.log("deploy").parent.mkdir(parents=True, exist_ok=True)
+    _unmark(emulator_client(layout, "ssm"))
     with _known_to_be_halfway(layout):
         places = [
-            f"aws://{ACCOUNT}/{region}" for region in regions(layout) if not _is_bootstrapped(layout, region)
+            f"aws://{ACCOUNT}/{region}"
+            for region in regions(assembly)
+            if not _is_bootstrapped(layout, region)
         ]
         if places:
             on_progress("bootstrapping the account")
-            _cdk(layout, ["bootstrap", "--app", str(layout.assembly), *places])
+            _cdk(layout, ["bootstrap", "--app", str(assembly), *places])
         on_progress("deploying the stacks")
-        arguments = [*DEPLOY, "--app", str(layout.assembly), "--outputs-file", str(layout.outputs)]
+        arguments = [*DEPLOY, "--app", str(assembly), "--outputs-file", str(layout.outputs)]
         _cdk(layout, arguments, on_line=lambda line: _report(line, on_progress))
-    parameters.put_parameter(Name=MARK, Value=wanted, Type="String", Overwrite=True)
+
+
+def destroy(layout: Layout, on_progress: Progress) -> None:
+    """Delete every stack of the last deployment; what the templates retain stays."""
+    parameters = emulator_client(layout, "ssm")
+    _unmark(parameters)
+    with _known_to_be_halfway(layout):
+        on_progress("destroying the stacks")
+        _cdk(layout, ["destroy", "--all", "--force", "--app", str(layout.assembly)])
 
 
 @contextmanager
@@ -120,9 +137,9 @@ def _synthesize(layout: Layout, wanted: str, on_progress: Progress) -> None:
     mark.write_text(wanted)
 
 
-def regions(layout: Layout) -> list[str]:
-    """Where the synthesized stacks go."""
-    artifacts = json.loads((layout.assembly / "manifest.json").read_text())["artifacts"].values()
+def regions(assembly: Path) -> list[str]:
+    """Where the stacks of ``assembly`` go."""
+    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"].values()
     return sorted({each["environment"].rpartition("/")[2] for each in artifacts if "environment" in each})
 
 
@@ -190,8 +207,8 @@ def _environment(layout: Layout) -> dict[str, str]:
     )
 
 
-def emulator_client(layout: Layout, service: str, *, region: str = REGION) -> Any:
-    """An SDK client for a service of the emulator."""
+def emulator_client(layout: Layout, service: str, *, region: str = REGION, patience_seconds: int = 60) -> Any:
+    """An SDK client for a service of the emulator; it waits ``patience_seconds`` for an answer."""
     import boto3
     from botocore.config import Config
 
@@ -201,7 +218,7 @@ def emulator_client(layout: Layout, service: str, *, region: str = REGION) -> An
         region_name=region,
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"total_max_attempts": 2}, read_timeout=60),
+        config=Config(retries={"total_max_attempts": 2}, read_timeout=patience_seconds),
     )
 
 

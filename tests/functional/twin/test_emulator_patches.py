@@ -131,6 +131,55 @@ def test_stub_types_answer_after_a_restart_too() -> None:
     assert run_in_emulator_venv(patched).split() == ["True", "intent-1", "n"]
 
 
+def table(**replica: Any) -> dict[str, Any]:
+    return {
+        "Table": {
+            "Type": "AWS::DynamoDB::GlobalTable",
+            "Properties": {
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "BillingMode": "PAY_PER_REQUEST",
+                "Replicas": [{"Region": "us-west-2"}, {"Region": "us-east-1", **replica}],
+            },
+        }
+    }
+
+
+def test_global_table_update_keeps_the_table(stock: Emulator, patched: Emulator) -> None:
+    kept = []
+    for emulator in (stock, patched):
+        before = emulator.deploy("kept", table(), Name={"Ref": "Table"})["Name"]
+        emulator.client("dynamodb").put_item(TableName=before, Item={"pk": {"S": "mine"}})
+        client = emulator.client("cloudformation")
+        body = {"Resources": table(Tags=[{"Key": "a", "Value": "b"}])}
+        client.update_stack(StackName="kept", TemplateBody=json.dumps(body))
+        client.get_waiter("stack_update_complete").wait(StackName="kept", WaiterConfig={"Delay": 1})
+        (after,) = client.describe_stack_resources(StackName="kept")["StackResources"]
+        kept.append(after["PhysicalResourceId"] == before)
+        if kept[-1]:
+            assert emulator.client("dynamodb").scan(TableName=before)["Count"] == 1
+    assert kept == [False, True]
+
+
+def test_table_protection_is_as_the_template_says(stock: Emulator, patched: Emulator) -> None:
+    protected = {
+        "DeletionProtectionEnabled": True,
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+    }
+    seen = []
+    for emulator in (stock, patched):
+        name = emulator.deploy("protected", table(**protected), Name={"Ref": "Table"})["Name"]
+        client = emulator.client("dynamodb")
+        backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+        seen.append(
+            (
+                client.describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"],
+                backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"],
+            )
+        )
+    assert seen == [(False, "DISABLED"), (True, "ENABLED")]
+
+
 def test_secret_strings_heed_what_is_excluded(stock: Emulator, patched: Emulator) -> None:
     def generated(emulator: Emulator, **wanted: Any) -> str:
         name = f"secret-{len(wanted)}"

@@ -238,21 +238,26 @@ class Throughput:
         key = self._key(identifier)
         model = self._state.tables["provisioned_models"][key]
         shown = _shown(model)
+        self._look(key)
+        return shown
+
+    def _look(self, key: str) -> None:
+        """Somebody saw it; time passes by being looked at."""
         with self._state.changing("provisioned_models") as table:
             table[key]["looks"] += 1
             if table[key]["looks"] >= LOOKS_UNTIL_IN_SERVICE:
                 table[key]["status"] = "InService"
-        return shown
 
     def list(self, query: Mapping[str, str]) -> Document:
         wanted, status = query.get("nameContains", ""), query.get("statusEquals")
-        return {
-            "provisionedModelSummaries": [
-                _shown(model)
-                for model in self._state.tables["provisioned_models"].values()
-                if wanted in model["provisionedModelName"] and status in (None, model["status"])
-            ]
+        shown = {
+            key: _shown(model)
+            for key, model in self._state.tables["provisioned_models"].items()
+            if wanted in model["provisionedModelName"] and status in (None, model["status"])
         }
+        for key in shown:
+            self._look(key)
+        return {"provisionedModelSummaries": list(shown.values())}
 
     def delete(self, identifier: str) -> Document:
         key = self._key(identifier)

@@ -10,7 +10,7 @@ from typing import Any
 from ministack.services.cloudformation import provisioners
 
 Properties = dict[str, Any]
-HANDLERS: dict[str, dict[str, Callable[..., Any]]] = provisioners._RESOURCE_HANDLERS
+HANDLERS: dict[str, dict[str, Any]] = provisioners._RESOURCE_HANDLERS
 PROPERTIES_OF = {"create": 1, "update": 2}
 """Position of the resource's (new) properties among a handler's arguments."""
 
