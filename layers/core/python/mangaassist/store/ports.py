@@ -23,7 +23,6 @@ from mangaassist.store.facts import (
     TrustSignals,
 )
 
-
 T = TypeVar("T")
 
 
