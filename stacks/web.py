@@ -22,7 +22,7 @@ from stacks.constructs.websocket_api import STAGE
 from stacks.edge import EdgeStack
 from stacks.environments import EnvironmentSettings
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 DISTRIBUTION_ID_OUTPUT = "DistributionId"
 
 

@@ -17,6 +17,7 @@ from tools.twin.supervisor import Twin, TwinError
 
 QUESTION = "Recommend horror manga like Junji Ito"
 STAND_IN = "stand-in:"
+STOCK = {True: "in stock", False: "sold out", None: "unknown"}
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -107,10 +108,10 @@ def cards_table(cards: list[ProductCard]) -> Table:
             card.asin,
             card.title + (f" / {card.title_ja}" if card.title_ja else ""),
             ", ".join(card.creators),
-            f"{card.price.amount} {card.price.currency}",
+            f"{card.price.amount} {card.price.currency}" if card.price else "unknown",
             card.list_price.amount if card.list_price else "",
-            "in stock" if card.in_stock else "out of stock",
-            f"{card.rating.average:.1f}" if card.rating else "",
+            STOCK[card.in_stock],
+            f"{card.rating.average:.1f} ({card.rating.count})" if card.rating else "",
         )
     return table
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,11 +41,7 @@ def protocol_schemas() -> Iterator[tuple[Path, str]]:
     for version in SUPPORTED_VERSIONS:
         commands = TypeAdapter(protocol.Command).json_schema()
         frames = TypeAdapter(protocol.ServerFrame).json_schema(mode="serialization")
-        if version < 2:
-            card = frames["$defs"]["ProductCard"]
-            card["properties"].pop("rating")
-            card["required"] = [name for name in card.get("required", []) if name != "rating"]
-            frames["$defs"].pop("Rating", None)
+        _as_of_version(frames["$defs"], version)
         _optional_when_absent(frames["$defs"])
         document = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -59,6 +56,25 @@ def protocol_schemas() -> Iterator[tuple[Path, str]]:
         }
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         yield ROOT / "docs" / "protocol" / f"v{version}.schema.json", text
+
+
+def _as_of_version(definitions: dict[str, Any], version: int) -> None:
+    """Take out of the cards what this version does not know, and demand what it always has."""
+    from mangaassist import protocol
+
+    card = definitions["ProductCard"]
+    newer = {name for name, since in protocol.CARD_FIELDS_SINCE.items() if version < since}
+    for name in newer:
+        card["properties"].pop(name)
+    card["required"] = [name for name in card.get("required", []) if name not in newer]
+    if "rating" in newer:
+        definitions.pop("Rating", None)
+    if version < protocol.PRICE_MAY_BE_ABSENT_SINCE:
+        card["properties"] |= {
+            "price": {"$ref": "#/$defs/Money"},
+            "in_stock": {"title": "In Stock", "type": "boolean"},
+        }
+        card["required"] = sorted({*card["required"], "price", "in_stock"})
 
 
 def _optional_when_absent(definitions: dict[str, dict[str, object]]) -> None:

@@ -22,11 +22,7 @@ export function productCard(card, translator) {
         h("p", { class: "card-creators" }, hidden(`${translator.text("card.by")} `), card.creators.join(", ")),
       rating(card.rating, translator),
       price(card, translator),
-      h(
-        "p",
-        { class: "card-stock", "data-in-stock": String(card.in_stock) },
-        translator.text(card.in_stock ? "card.inStock" : "card.soldOut"),
-      ),
+      stock(card.in_stock, translator),
     ),
   );
 }
@@ -45,7 +41,9 @@ function volume({ volume: number }, translator) {
   return [" ", h("span", { class: "card-volume" }, translator.text("card.volume", { volume: number }))];
 }
 
+/** Nothing is said about a price or a stock that the store could not tell. */
 function price({ price: now, list_price: before }, translator) {
+  if (!now) return h("p", { class: "card-price card-unknown" }, translator.text("card.priceUnknown"));
   const reduced = before && before.amount !== now.amount;
   return h(
     "p",
@@ -53,6 +51,15 @@ function price({ price: now, list_price: before }, translator) {
     hidden(`${translator.text("card.price")} `),
     h("strong", {}, translator.money(now)),
     reduced && [" ", h("s", {}, hidden(`${translator.text("card.listPrice")} `), translator.money(before))],
+  );
+}
+
+function stock(inStock, translator) {
+  if (inStock === null || inStock === undefined) return null;
+  return h(
+    "p",
+    { class: "card-stock", "data-in-stock": String(inStock) },
+    translator.text(inStock ? "card.inStock" : "card.soldOut"),
   );
 }
 

@@ -8,13 +8,14 @@ import pytest
 from playwright.sync_api import expect
 
 from mangaassist.protocol import ErrorCode
+from mangaassist.versions import CURRENT_VERSION
 from tests.browser.chat_server import PATIENCE_SECONDS, Answer, ChatServer, refusal
 from tests.browser.conftest import Visit, Visitor
 
 
 def test_connects_with_a_token_in_the_subprotocol_never_in_the_address(visit: Visit) -> None:
     connection = visit.connected()
-    assert connection.query == {"protocol_version": "2"}
+    assert connection.query == {"protocol_version": str(CURRENT_VERSION)}
     assert [connection.token] == visit.server.tokens_issued
 
 

@@ -124,10 +124,26 @@ def test_version_one_cards_have_no_rating_and_version_two_cards_do() -> None:
 
 
 @pytest.mark.req("STR-1")
+def test_a_card_without_a_price_goes_to_clients_that_expect_such_alone() -> None:
+    priced = FINAL["cards"][0]
+    unpriced = {
+        name: value for name, value in priced.items() if name not in ("price", "list_price", "in_stock")
+    }
+    final = frame_adapter.validate_python(
+        {**FINAL, "cards": [unpriced, {**priced, "price_as_of": "2026-11-20T08:00:00Z"}]}
+    )
+    old, new = (json.loads(dump_frame(final, version))["cards"] for version in (2, 3))
+    assert [card["price"] for card in old] == [priced["price"]]
+    assert "price_as_of" not in old[0]
+    assert "price" not in new[0]
+    assert new[1]["price_as_of"] == "2026-11-20T08:00:00Z"
+
+
+@pytest.mark.req("STR-1")
 def test_versions_are_negotiated() -> None:
     assert negotiate_version(None) == CURRENT_VERSION
     assert negotiate_version("1") == 1
-    for unknown in ("0", "3", "two", "１", "1.0", " 1"):
+    for unknown in ("0", "4", "two", "１", "1.0", " 1"):
         with pytest.raises(UnknownProtocolVersion):
             negotiate_version(unknown)
 

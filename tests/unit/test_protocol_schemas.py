@@ -71,6 +71,16 @@ def test_a_rating_belongs_to_version_two_alone() -> None:
     validator(1, "frame").validate(without)
 
 
+@pytest.mark.req("STR-15", "STR-1")
+@pytest.mark.parametrize("field", ["price", "in_stock"])
+def test_a_price_may_be_absent_since_version_three(field: str) -> None:
+    without = copy.deepcopy(FINAL)
+    del without["cards"][0][field]
+    validator(3, "frame").validate(without)
+    with pytest.raises(jsonschema.ValidationError):
+        validator(2, "frame").validate(without)
+
+
 @pytest.mark.req("STR-15")
 def test_commands_fit_their_schema() -> None:
     check = validator(2, "command")

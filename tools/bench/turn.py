@@ -15,6 +15,7 @@ from mangaassist.generation.provisioned import NothingProvisioned
 from mangaassist.intents import rules
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection
+from tests.fakes.store import FakeStore
 from tests.fakes.turn import (
     FakeChannel,
     FakeEmbedder,
@@ -59,6 +60,7 @@ async def _turns(chunks: int) -> tuple[float, list[dict[str, object]]]:
             story=TurnStory(
                 understanding=Understanding(None, on_fallback=lambda reason: None),
                 retriever=Retriever(FakeEmbedder(), FakeSearch([chunk(each) for each in range(1, 6)])),
+                shelves=FakeStore().shelves(),
                 policies=FakePolicies(),
                 model=FakeModel(deque([["Uzumaki [1] "] * chunks])),
                 judge=FakeJudge(),

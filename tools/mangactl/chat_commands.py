@@ -152,13 +152,15 @@ def card_table(cards: list[ProductCard]) -> RenderableType:
     for card in cards:
         title = f"{card.title} ({card.title_ja})" if card.title_ja else card.title
         rating = f"{card.rating.average:.1f} ({card.rating.count})" if card.rating else ""
-        stock = "in stock" if card.in_stock else "sold out"
+        stock = {True: "in stock", False: "sold out", None: "unknown"}[card.in_stock]
         listed.add_row(card.asin, title, ", ".join(card.creators), price(card.price), stock, rating)
     return listed
 
 
-def price(money: Money) -> str:
+def price(money: Money | None) -> str:
     """An amount as people write it."""
+    if money is None:
+        return "unknown"
     return f"¥{money.amount}" if money.currency == "JPY" else f"${money.amount}"
 
 

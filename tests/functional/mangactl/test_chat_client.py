@@ -30,7 +30,7 @@ async def test_a_question_yields_its_response_and_adds_up(assistant: Assistant) 
     command = assistant.commands[0]
     assert (command["action"], command["text"]) == ("message", "ホラーは？")
     assert command["context_hints"] == {"locale": "ja"}
-    assert assistant.connections == [{"protocol_version": "2", "token": "a.guest.token"}]
+    assert assistant.connections == [{"protocol_version": "3", "token": "a.guest.token"}]
 
 
 async def test_a_correction_replaces_the_text(assistant: Assistant) -> None:

@@ -26,6 +26,7 @@ from mangaassist.protocol import ErrorCode, frame_adapter
 from mangaassist.retrieval.reranking import Reranking
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection, Turn
+from tests.fakes.store import FakeStore, offer, product
 from tests.fakes.turn import (
     FakeChannel,
     FakeClassifier,
@@ -40,7 +41,7 @@ from tests.fakes.turn import (
 )
 
 QUESTION = "Recommend horror manga like Junji Ito"
-CONNECTION = Connection("c", "session-1", "guest-1", 2, session_resumed=False, expires_at=9_999_999_999)
+CONNECTION = Connection("c", "session-1", "guest-1", 3, session_resumed=False, expires_at=9_999_999_999)
 
 
 @dataclass
@@ -54,6 +55,9 @@ class World:
         default_factory=lambda: FakeSearch([chunk(1), chunk(2, "Tomie"), chunk(3, "Gyo"), chunk(4, "Remina")])
     )
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+    store: FakeStore = field(default_factory=FakeStore)
+    enrichment_ms: int = 800
+    unshelved: list[tuple[str, str]] = field(default_factory=list)
     judge: FakeJudge = field(default_factory=FakeJudge)
     classifier: FakeClassifier | None = None
     reranker: FakeReranker | None = None
@@ -73,6 +77,7 @@ class World:
             story=TurnStory(
                 understanding=Understanding(self.classifier, on_fallback=lambda reason: None),
                 retriever=Retriever(self.embedder, self.search, self.reranking()),
+                shelves=self.store.shelves(self.unshelved, budget_ms=self.enrichment_ms),
                 policies=FakePolicies(),
                 model=self.model,
                 judge=self.judge,
@@ -596,6 +601,7 @@ async def test_a_genre_with_few_titles_does_not_starve_the_answer(world: World) 
         chunk(2, "Yotsuba", genres=["Comedy"]),
         chunk(3, "Barakamon", genres=["Comedy"]),
     ]
+    world.store.products |= {"B0TEST0002": product(2, "Yotsuba"), "B0TEST0003": product(3, "Barakamon")}
     await world.say()
     assert [only.genres for only in world.search.filters] == [("Horror",), ()]
     assert all(only.access_groups == ("public",) for only in world.search.filters)
@@ -665,3 +671,77 @@ async def test_nothing_that_breaks_after_the_last_frame_ends_a_response_again(wo
     await service.handle(body, connection_id="c", subject="guest-1", request_id="q", channel=world.channel)
     assert world.types == ["start", "error"]
     assert isinstance(world.failures[0], RuntimeError)
+
+
+@pytest.mark.req("STR-3")
+async def test_cards_say_what_the_services_say_and_not_what_the_index_says(world: World) -> None:
+    world.store.products["B0TEST0001"] = product(1, "Uzumaki (new edition)")
+    world.store.offers_["B0TEST0001"] = offer(1, "5.25", list_price=None, stock=0)
+    await world.say()
+    card = world.final["cards"][0]
+    assert card["title"] == "Uzumaki (new edition), Vol. 1"
+    assert card["price"] == {"amount": "5.25", "currency": "USD"}
+    assert card["price_as_of"] == "2026-11-20T08:00:00Z"
+    assert card["in_stock"] is False
+    assert "list_price" not in card
+    assert world.final["metadata"]["degraded"] == []
+
+
+async def test_what_is_not_sold_any_more_has_no_card_and_another_takes_its_place(world: World) -> None:
+    del world.store.products["B0TEST0001"]
+    world.store.products["B0TEST0003"] = product(3, "Gyo", buyable=False)
+    world.search.chunks.append(chunk(5, "Sensor"))
+    await world.say()
+    assert [card["asin"] for card in world.final["cards"]] == ["B0TEST0002", "B0TEST0004", "B0TEST0005"]
+
+
+@pytest.mark.req("GEN-7")
+@pytest.mark.parametrize("error", [DependencyThrottled("pricing", "429"), None], ids=["throttled", "silent"])
+async def test_without_prices_the_model_is_told_and_the_cards_state_none(
+    world: World, error: DependencyError | None
+) -> None:
+    world.store.broken["pricing"] = error
+    world.enrichment_ms = 20
+    await world.say()
+    (request,) = world.model.requests
+    assert "Price and stock data is not available: do not state a price" in request.system
+    card = world.final["cards"][0]
+    assert not {"price", "in_stock", "price_as_of"} & set(card)
+    assert card["title"] == "Uzumaki, Vol. 1"
+    assert world.final["metadata"]["degraded"] == ["pricing"]
+    assert [service for service, _ in world.unshelved] == ["pricing"]
+    frame_adapter.validate_json(json.dumps(world.final))
+
+
+async def test_without_the_catalogue_titles_come_from_the_index_and_the_model_is_told(world: World) -> None:
+    world.store.broken["catalogue"] = DependencyTimeout("catalogue", "DEADLINE_EXCEEDED")
+    await world.say()
+    assert "The catalogue could not be asked" in world.model.requests[0].system
+    assert world.final["cards"][0]["title"] == "Uzumaki, Vol. 1"
+    assert world.final["cards"][0]["price"]["amount"] == "7.49"
+    assert world.final["metadata"]["degraded"] == ["catalogue"]
+
+
+async def test_reviews_are_missed_without_a_word_to_the_model(world: World) -> None:
+    world.store.broken["reviews"] = DependencyError("reviews", "wrong type at summaries.0.average")
+    await world.say()
+    assert "available" not in world.model.requests[0].system.replace("not available just now", "")
+    assert "rating" not in world.final["cards"][0]
+    assert world.final["metadata"]["degraded"] == ["reviews"]
+
+
+@pytest.mark.req("GEN-7")
+async def test_the_services_are_asked_at_once_within_one_budget(world: World) -> None:
+    world.store.broken |= {"catalogue": None, "pricing": None, "reviews": None}
+    world.enrichment_ms = 20
+    await world.say()
+    assert sorted(service for service, _, _ in world.store.asked) == ["catalogue", "pricing", "reviews"]
+    assert {budget for _, _, budget in world.store.asked} == {20}
+    assert world.types[-1] == "final"
+    assert world.final["metadata"]["degraded"] == ["catalogue", "pricing", "reviews"]
+
+
+async def test_an_answer_without_products_asks_no_service(world: World) -> None:
+    world.search.chunks.clear()
+    await world.say()
+    assert world.store.asked == []

@@ -186,7 +186,7 @@ def test_escaping_loses_no_visible_character(question: str) -> None:
 
 @pytest.mark.req("GEN-10")
 def test_the_prompt_says_which_template_version_made_it() -> None:
-    assert prompt().template == "answer_synthesis/1"
+    assert prompt().template == "answer_synthesis/2"
     assert (TEMPLATES / f"{prompt().template}.toml").is_file()
 
 

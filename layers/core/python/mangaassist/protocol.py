@@ -2,7 +2,7 @@
 
 One connection, one life:
 
-1. The client opens ``wss://…?protocol_version=2[&session_id=…]`` and offers two subprotocols,
+1. The client opens ``wss://…?protocol_version=3[&session_id=…]`` and offers two subprotocols,
    ``mangaassist`` and its token; the server echoes ``mangaassist``. Nothing is sent during the handshake.
 2. The client sends a *command*, a JSON object with an ``action``.
 3. The server answers a ``message`` with one *response*: frames that share a ``response_id`` and count
@@ -10,8 +10,9 @@ One connection, one life:
    pipeline changed the text, and ``final``; or ``error`` as the last frame when the response broke.
 4. Anything malformed is answered by an ``error`` frame of its own; the connection stays open.
 
-Two versions are served at once. Version 1 cards carry no ``rating``; version 2 cards do. The JSON Schemas under
-``docs/protocol/`` are generated from this module (``make docs``).
+Three versions are served at once. Cards carry a ``rating`` since version 2; since version 3 they say when their price
+last changed, and a card whose price is not known just now comes without one (older clients get no such card). The JSON
+Schemas under ``docs/protocol/`` are generated from this module (``make docs``).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mangaassist.errors import MalformedCommand
+from mangaassist.versions import CURRENT_VERSION
 
 MAX_COMMAND_BYTES: Final = 32 * 1024
 """API Gateway closes a connection on a frame over 32 KB; larger commands never arrive there (APIGW limits)."""
@@ -135,7 +137,11 @@ class Rating(Wire):
 
 
 class ProductCard(Wire):
-    """A product to show beside the answer. Its price comes from a service, never from the model."""
+    """A product to show beside the answer. Its price comes from the pricing service, never from the model.
+
+    ``price`` and ``in_stock`` are absent while that service does not answer: unknown, which is not "sold out".
+    ``price_as_of`` is when the price last changed (ISO 8601, UTC).
+    """
 
     asin: Annotated[str, Field(pattern=r"^[A-Z0-9]{10}$")]
     series_id: str
@@ -144,11 +150,17 @@ class ProductCard(Wire):
     creators: list[str] = []
     genres: list[str] = []
     volume: int | None = None
-    price: Money
+    price: Money | None = None
     list_price: Money | None = None
-    in_stock: bool
+    price_as_of: str | None = None
+    in_stock: bool | None = None
     url: str
     rating: Rating | None = None
+
+
+CARD_FIELDS_SINCE: Final = {"rating": 2, "price_as_of": 3}
+"""Card fields that clients of an older version do not know."""
+PRICE_MAY_BE_ABSENT_SINCE: Final = 3
 
 
 class ActionButton(Wire):
@@ -284,8 +296,13 @@ def parse_command(body: str | bytes | None) -> MessageCommand | ResendCommand | 
 
 def dump_frame(frame: Frame, version: int) -> bytes:
     """The frame as it goes out to a client that speaks ``version``."""
-    exclude = {"cards": {"__all__": {"rating"}}} if version < 2 and isinstance(frame, FinalFrame) else None
-    return frame.model_dump_json(exclude=exclude, exclude_none=True).encode()
+    if not isinstance(frame, FinalFrame) or version >= CURRENT_VERSION:
+        return frame.model_dump_json(exclude_none=True).encode()
+    if version < PRICE_MAY_BE_ABSENT_SINCE:
+        priced = [card for card in frame.cards if card.price is not None and card.in_stock is not None]
+        frame = frame.model_copy(update={"cards": priced})
+    newer = {name for name, since in CARD_FIELDS_SINCE.items() if version < since}
+    return frame.model_dump_json(exclude={"cards": {"__all__": newer}}, exclude_none=True).encode()
 
 
 def _explain(error: ValidationError) -> str:

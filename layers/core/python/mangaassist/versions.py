@@ -6,8 +6,8 @@ from typing import Final
 
 from mangaassist.errors import UnknownProtocolVersion
 
-SUPPORTED_VERSIONS: Final = (1, 2)
-CURRENT_VERSION: Final = 2
+SUPPORTED_VERSIONS: Final = (1, 2, 3)
+CURRENT_VERSION: Final = 3
 SUBPROTOCOL: Final = "mangaassist"
 
 

@@ -1,4 +1,7 @@
-"""What stands beside the answer: product cards, citations and buttons, all from data the answer was given."""
+"""What stands beside the answer: product cards, citations and buttons, all from data the answer was given.
+
+The index says which products are near; what they are called, cost and are worth to readers is the services' to say.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from mangaassist.chat.shelf import CATALOGUE, Shelf
 from mangaassist.ports import Chunk
 from mangaassist.protocol import Citation, Money, ProductCard, Rating
+from mangaassist.store.facts import Amount, Offer, Product, RatingSummary
 
 MINIMUM_CARDS = 3
 """A shopper who asked for ideas sees at least this many, when the catalogue has them."""
@@ -30,36 +35,71 @@ def citations(text: str, chunks: Sequence[Chunk]) -> tuple[Citation, ...]:
     )
 
 
-def cards(text: str, chunks: Sequence[Chunk], *, fill: bool) -> tuple[ProductCard, ...]:
-    """Cards for what the text cites; with ``fill``, topped up with the next nearest to ``MINIMUM_CARDS``."""
-    order = [chunks[number - 1] for number in cited(text, chunks)]
-    if fill or not order:
-        order += [chunk for chunk in chunks if chunk not in order][: max(0, MINIMUM_CARDS - len(order))]
-    found = (card(chunk) for chunk in order)
-    return tuple(one for one in found if one is not None)[:MAXIMUM_CARDS]
-
-
-def card(chunk: Chunk) -> ProductCard | None:
-    """The card of a chunk's offer; ``None`` when the index holds nothing to sell."""
+def asin_of(chunk: Chunk) -> str | None:
+    """The product a chunk stands for; ``None`` when there is nothing to sell."""
     offer = chunk.facts.get("offer")
-    if not isinstance(offer, Mapping):
+    return str(cast("Mapping[str, Any]", offer)["asin"]) if isinstance(offer, Mapping) else None
+
+
+def cards(text: str, chunks: Sequence[Chunk], shelf: Shelf, *, fill: bool) -> tuple[ProductCard, ...]:
+    """Cards for what the text cites; with ``fill``, topped up with the next nearest to ``MINIMUM_CARDS``."""
+    named = [chunks[number - 1] for number in cited(text, chunks)]
+    found = [one for chunk in named if (one := card(chunk, shelf)) is not None]
+    if fill or not named:
+        rest = (card(chunk, shelf) for chunk in chunks if chunk not in named)
+        found += [one for one in rest if one is not None][: max(0, MINIMUM_CARDS - len(found))]
+    return tuple(found)[:MAXIMUM_CARDS]
+
+
+def card(chunk: Chunk, shelf: Shelf) -> ProductCard | None:
+    """The card of a chunk's product; ``None`` when it is not sold (any more).
+
+    While the catalogue does not answer, the index's titles stand in for it, and ``degraded`` says so.
+    """
+    asin = asin_of(chunk)
+    if asin is None:
         return None
-    known = cast("Mapping[str, Any]", offer)
-    facts = cast("Mapping[str, Any]", chunk.facts)
-    currency = known.get("currency", "USD")
-    average, count = known.get("rating_average"), known.get("rating_count")
-    list_price = known.get("list_price")
+    if CATALOGUE in shelf.missing:
+        product: Product | None = _indexed(asin, chunk)
+    else:
+        product = shelf.products.get(asin)
+    if product is None or not product.buyable:
+        return None
+    return _card(product, shelf.offers.get(asin), shelf.ratings.get(asin), chunk.url)
+
+
+def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, url: str) -> ProductCard:
     return ProductCard(
-        asin=str(known["asin"]),
+        asin=product.asin,
+        series_id=product.series_id,
+        title=product.title,
+        title_ja=product.title_ja,
+        creators=list(product.creators),
+        genres=list(product.genres),
+        volume=product.volume,
+        price=_money(offer.price) if offer else None,
+        list_price=_money(offer.list_price) if offer and offer.list_price else None,
+        price_as_of=offer.as_of if offer else None,
+        in_stock=offer.in_stock if offer else None,
+        url=url,
+        rating=Rating(average=rating.average, count=rating.count) if rating and rating.count else None,
+    )
+
+
+def _money(amount: Amount) -> Money:
+    return Money.model_validate({"amount": amount.value, "currency": amount.currency})
+
+
+def _indexed(asin: str, chunk: Chunk) -> Product:
+    facts = cast("Mapping[str, Any]", chunk.facts)
+    offer = cast("Mapping[str, Any]", facts["offer"])
+    return Product(
+        asin=asin,
         series_id=chunk.series_id,
-        title=str(known["title"]),
+        title=str(offer.get("title") or chunk.title),
+        series_title=chunk.title,
         title_ja=facts.get("title_ja") or None,
-        creators=list(facts.get("creators") or []),
-        genres=list(facts.get("genres") or []),
-        volume=known.get("volume"),
-        price=Money(amount=str(known["price"]), currency=currency),
-        list_price=Money(amount=str(list_price), currency=currency) if list_price else None,
-        in_stock=bool(known["in_stock"]),
-        url=chunk.url,
-        rating=Rating(average=float(average), count=int(count)) if average and count else None,
+        volume=offer.get("volume"),
+        creators=tuple(facts.get("creators") or ()),
+        genres=tuple(facts.get("genres") or ()),
     )

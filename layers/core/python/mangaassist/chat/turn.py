@@ -23,6 +23,7 @@ from mangaassist.chat.events import (
     TurnUnderstood,
 )
 from mangaassist.chat.replies import failure
+from mangaassist.chat.shelf import Shelf, Shelves
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.errors import DependencyError, ModelUnavailable
 from mangaassist.guardrails.admission import admit
@@ -90,6 +91,7 @@ class TurnStory:
 
     understanding: Understanding
     retriever: Retriever
+    shelves: Shelves
     policies: PolicySource
     model: LanguageModel
     judge: AnswerJudge
@@ -112,15 +114,17 @@ class TurnStory:
         plan = plan_for(understood.intent)
         answer = _Answer(degraded=degraded, guarded=bool(admission.findings))
         prompt: Prompt | None = None
+        shelf = Shelf()
         policy_version: str | None = None
         if plan.task is None:
             answer.text = reply_text(plan.reply, language)
             stopwatch.mark("first_token")
             yield TextDelta(answer.text)
         else:
-            prompt, chain, policy_version = await self._context(
+            prompt, chain, policy_version, shelf = await self._context(
                 question, admission.text, language, chunks, stopwatch
             )
+            answer.degraded += shelf.missing
             try:
                 async with aclosing(self._generate(prompt, chain, answer, stopwatch)) as deltas:
                     async for delta in deltas:
@@ -144,7 +148,7 @@ class TurnStory:
         yield TurnCompleted(
             answer=shown,
             intent=understood.intent.value,
-            cards=cards.cards(shown, chunks, fill=asked_for_ideas) if prompt else (),
+            cards=cards.cards(shown, chunks, shelf, fill=asked_for_ideas) if prompt else (),
             buttons=_buttons(language, understood.intent),
             citations=cards.citations(shown, chunks) if prompt else (),
             metadata=ResponseMetadata(
@@ -204,18 +208,28 @@ class TurnStory:
         language: Locale,
         chunks: Sequence[Chunk],
         stopwatch: Stopwatch,
-    ) -> tuple[Prompt, tuple[TierChoice, ...], str]:
+    ) -> tuple[Prompt, tuple[TierChoice, ...], str, Shelf]:
+        """What the model is asked, which models may answer, and the facts for the cards; all are sought at once."""
         from mangaassist.generation.prompt import build_prompt
         from mangaassist.generation.provisioned import with_provisioned
 
+        asins = [asin for chunk in chunks if (asin := cards.asin_of(chunk))]
         with stopwatch.stage("context"):
-            policy, active, history = await asyncio.gather(
-                self.policies.current(), self.provisioned.active(), question.history()
+            policy, active, history, shelf = await asyncio.gather(
+                self.policies.current(),
+                self.provisioned.active(),
+                question.history(),
+                self.shelves.of(asins, stopwatch),
             )
             prompt = build_prompt(
-                question=text, language=language, chunks=chunks, history=history, hints=question.hints
+                question=text,
+                language=language,
+                chunks=chunks,
+                history=history,
+                hints=question.hints,
+                constraints=shelf.constraints,
             )
-        return prompt, with_provisioned(policy.chain(ANSWER_TASK), active), self.policies.version
+        return prompt, with_provisioned(policy.chain(ANSWER_TASK), active), self.policies.version, shelf
 
     async def _generate(
         self, prompt: Prompt, chain: Sequence[TierChoice], answer: _Answer, stopwatch: Stopwatch
@@ -281,8 +295,7 @@ class TurnStory:
         stopwatch: Stopwatch,
     ) -> tuple[Judgement, Literal["full", "unavailable"]]:
         """The full pipeline's verdict; without it the inline guard's text stands and the metadata says so."""
-        offered = (cards.card(chunk) for chunk in chunks)
-        asins = [card.asin for card in offered if card is not None]
+        asins = [asin for chunk in chunks if (asin := cards.asin_of(chunk))]
         try:
             with stopwatch.stage("judgement"):
                 async with asyncio.timeout(stopwatch.remaining_ms("judgement") / 1000):

@@ -53,6 +53,7 @@ def build_prompt(
     chunks: Sequence[Chunk],
     history: Sequence[Turn],
     hints: ContextHints,
+    constraints: Sequence[str] = (),
 ) -> Prompt:
     """Lay out one question.
 
@@ -62,11 +63,14 @@ def build_prompt(
         chunks: retrieved products, best first; without any, the prompt states its limits instead (RET-5).
         history: earlier turns of the session, oldest first.
         hints: where the shopper is.
+        constraints: our own sentences about what is not known in this turn (GEN-7).
     """
     template = active_template(WITH_PRODUCTS if chunks else WITHOUT_PRODUCTS)
     system, user = template.render(
         {
             "language_name": LANGUAGE_NAMES[language],
+            # Trusted text of our own, so it stands among the rules and not among the data.
+            "constraints": "".join(f"- {sentence}\n" for sentence in constraints),
             "context": _context(hints),
             "product_data": "\n".join(
                 _product(index, chunk, language) for index, chunk in enumerate(chunks, 1)

@@ -1,0 +1,94 @@
+"""What the store's services say about the products an answer may name, fetched at once within one budget (GEN-7).
+
+A mandatory source that misses the budget (catalogue, pricing) turns into a constraint of the prompt; whatever is missing
+is absent from the cards and named among the degraded parts. Nothing is guessed, and the index is never asked for a price.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from mangaassist.errors import DependencyError, DependencyTimeout
+from mangaassist.store.facts import Offer, Product, RatingSummary
+
+if TYPE_CHECKING:
+    from mangaassist.chat.stopwatch import Stopwatch
+    from mangaassist.store.ports import Pricing, Products, Reviews
+
+BUDGET_MS: Final = 800
+"""Longest wait for everything together, before the stream begins (GEN-7)."""
+CATALOGUE: Final = "catalogue"
+PRICING: Final = "pricing"
+REVIEWS: Final = "reviews"
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Facts by ASIN. A service named in ``missing`` did not answer; what it would have said is unknown, not untrue."""
+
+    products: Mapping[str, Product] = field(default_factory=dict[str, Product])
+    offers: Mapping[str, Offer] = field(default_factory=dict[str, Offer])
+    ratings: Mapping[str, RatingSummary] = field(default_factory=dict[str, RatingSummary])
+    missing: tuple[str, ...] = ()
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """What the model has to be told about its limits, one sentence per missing mandatory source."""
+        return tuple(CONSTRAINTS[name] for name in self.missing if name in CONSTRAINTS)
+
+
+CONSTRAINTS: Final[Mapping[str, str]] = {
+    CATALOGUE: (
+        "The catalogue could not be asked: say that availability of titles could not be confirmed just now."
+    ),
+    PRICING: "Price and stock data is not available: do not state a price, and do not say whether a title is in stock.",
+}
+
+Fallback = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The services behind product cards. ``on_missing`` is told ``(service, reason)`` of each that did not answer."""
+
+    products: Products
+    pricing: Pricing
+    reviews: Reviews
+    on_missing: Fallback
+    budget_ms: int = BUDGET_MS
+
+    async def of(self, asins: Sequence[str], stopwatch: Stopwatch) -> Shelf:
+        """Everything known about ``asins`` when the budget, or the turn's time, is over."""
+        asked = list(dict.fromkeys(asins))
+        if not asked:
+            return Shelf()
+        budget_ms = min(self.budget_ms, stopwatch.remaining_ms("enrichment"))
+        with stopwatch.stage("enrichment"):
+            products, offers, ratings = await asyncio.gather(
+                self._ask(CATALOGUE, self.products.get(asked, deadline_ms=budget_ms), budget_ms),
+                self._ask(PRICING, self.pricing.offers(asked, deadline_ms=budget_ms), budget_ms),
+                self._ask(REVIEWS, self.reviews.ratings(asked, deadline_ms=budget_ms), budget_ms),
+            )
+        answers = {CATALOGUE: products, PRICING: offers, REVIEWS: ratings}
+        return Shelf(
+            products=products or {},
+            offers=offers or {},
+            ratings=ratings or {},
+            missing=tuple(name for name, answer in answers.items() if answer is None),
+        )
+
+    async def _ask(self, service: str, asking: Awaitable[Answer], budget_ms: int) -> Answer | None:
+        """The answer, or ``None`` when there is none in time. The budget holds whatever the client does with it."""
+        try:
+            async with asyncio.timeout(budget_ms / 1000):
+                return await asking
+        except TimeoutError:
+            self.on_missing(service, DependencyTimeout(service, "budget").reason)
+        except DependencyError as error:
+            self.on_missing(service, error.reason)
+        return None

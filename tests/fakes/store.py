@@ -1,0 +1,91 @@
+"""Fakes of the store's services: what they know is set, and each may fail or never answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mangaassist.chat.shelf import Shelves
+from mangaassist.errors import DependencyError
+from mangaassist.store.facts import Amount, Offer, Product, RatingSummary, TrustSignals
+from mangaassist.store.ports import FindBy, Page
+
+TITLES = ("Uzumaki", "Tomie", "Gyo", "Remina", "Sensor", "Smashed")
+Fact = TypeVar("Fact")
+
+
+def product(number: int, title: str = "Uzumaki", *, buyable: bool = True) -> Product:
+    return Product(
+        asin=f"B0TEST{number:04}",
+        series_id=f"MG{number:05}",
+        title=f"{title}, Vol. 1",
+        series_title=title,
+        volume=1,
+        creators=("Junji Ito",),
+        genres=("Horror",),
+        buyable=buyable,
+    )
+
+
+def offer(number: int, price: str = "7.49", *, list_price: str | None = "12.99", stock: int = 3) -> Offer:
+    before = Amount(list_price, "USD") if list_price else None
+    asin = f"B0TEST{number:04}"
+    return Offer(asin, Amount(price, "USD"), before, stock > 0, stock, "2026-11-20T08:00:00Z")
+
+
+def rating(number: int, average: float = 4.5, count: int = 12) -> RatingSummary:
+    return RatingSummary(f"B0TEST{number:04}", average, count)
+
+
+@dataclass
+class FakeStore:
+    """Catalogue, pricing and reviews in one; ``broken`` maps a service to its error, ``None`` for endless silence."""
+
+    products: dict[str, Product] = field(
+        default_factory=lambda: {
+            one.asin: one for one in (product(number, title) for number, title in enumerate(TITLES, 1))
+        }
+    )
+    offers_: dict[str, Offer] = field(
+        default_factory=lambda: {one.asin: one for one in (offer(number) for number in range(1, 7))}
+    )
+    ratings_: dict[str, RatingSummary] = field(
+        default_factory=lambda: {one.asin: one for one in (rating(number) for number in range(1, 7))}
+    )
+    broken: dict[str, DependencyError | None] = field(default_factory=dict)
+    asked: list[tuple[str, list[str], int]] = field(default_factory=list)
+
+    async def get(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, Product]:
+        return await self._answer("catalogue", asins, deadline_ms, self.products)
+
+    async def find(
+        self, by: FindBy, term: str, *, page_size: int, page_token: str = "", deadline_ms: int
+    ) -> Page[Product]:
+        raise NotImplementedError
+
+    async def offers(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, Offer]:
+        return await self._answer("pricing", asins, deadline_ms, self.offers_)
+
+    async def trust(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, TrustSignals]:
+        raise NotImplementedError
+
+    async def ratings(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, RatingSummary]:
+        return await self._answer("reviews", asins, deadline_ms, self.ratings_)
+
+    def shelves(self, missing: list[tuple[str, str]] | None = None, *, budget_ms: int = 800) -> Shelves:
+        heard = [] if missing is None else missing
+        return Shelves(self, self, self, on_missing=lambda *told: heard.append(told), budget_ms=budget_ms)
+
+    async def _answer(
+        self, service: str, asins: Sequence[str], deadline_ms: int, known: Mapping[str, Fact]
+    ) -> dict[str, Fact]:
+        self.asked.append((service, list(asins), deadline_ms))
+        if service in self.broken:
+            error = self.broken[service]
+            if error is None:
+                await asyncio.Event().wait()
+                raise AssertionError("never")
+            raise error
+        return {asin: known[asin] for asin in asins if asin in known}
