@@ -12,16 +12,16 @@ from typing import Any
 import boto3
 import pytest
 
-from tools.twin.layout import Held
+from tools.twin.layout import PORTS, Held
 from tools.twin.supervisor import Twin, TwinError
 
 
 def free_port_base() -> int:
-    """Four ports in a row that nobody holds."""
-    for base in range(4900, 5600, 10):
+    """The first of enough ports in a row for a twin, and for the one that rehearsals start beside it."""
+    for base in range(4900, 5600, 20):
         sockets: list[socket.socket] = []
         try:
-            for offset in range(4):
+            for offset in range(2 * PORTS):
                 held = socket.socket()
                 sockets.append(held)
                 held.bind(("127.0.0.1", base + offset))
@@ -32,7 +32,7 @@ def free_port_base() -> int:
         finally:
             for held in sockets:
                 held.close()
-    raise RuntimeError("no four free ports in a row between 4900 and 5600")
+    raise RuntimeError("not enough free ports in a row between 4900 and 5600")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -24,13 +24,12 @@ from tools.mangactl.policy_store import ChangeNote, Place, PolicyStore
 from tools.twin import deployment
 from tools.twin.addresses import local_address
 from tools.twin.inventory import Inventory, Key
-from tools.twin.layout import ACCOUNT, REGION, Held, Layout
+from tools.twin.layout import ACCOUNT, PORTS, REGION, Held, Layout
 from tools.twin.loading import load_catalogue
 from tools.twin.supervisor import Twin
 
 ENVIRONMENT: Final = Held("prod")
 """The one whose data is to outlive everything."""
-PORTS_AFTER_THE_TWIN: Final = 4
 QUESTION: Final = "Recommend horror manga like Junji Ito"
 TASK: Final = "answer_synthesis"
 CHANGED_MEMORY_MB: Final = 2_048
@@ -65,7 +64,7 @@ def rehearsal_layout(layout: Layout) -> Layout:
     return replace(
         layout,
         home=layout.home / "rehearsal",
-        port_base=layout.port_base + PORTS_AFTER_THE_TWIN,
+        port_base=layout.port_base + PORTS,
         held=ENVIRONMENT,
     )
 

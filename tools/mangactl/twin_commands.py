@@ -13,7 +13,7 @@ from tools.mangactl.environments import running_twin
 from tools.mangactl.failures import BadArgument, Unavailable
 from tools.mangactl.options import JsonOption
 from tools.mangactl.output import progress, show, table
-from tools.twin.layout import LOCAL, Held
+from tools.twin.layout import LAST_PORT_BASE, LOCAL, Held
 from tools.twin.supervisor import Twin, TwinStatus
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
 
 PortBaseOption = Annotated[
     int | None,
-    typer.Option("--port-base", min=1024, max=65_530, help="First of four ports; else TWIN_PORT_BASE."),
+    typer.Option("--port-base", min=1024, max=LAST_PORT_BASE, help="First of its ports; else TWIN_PORT_BASE."),
 ]
 
 

@@ -16,7 +16,7 @@ sys.path.append(str(ROOT / "layers" / "core" / "python"))
 def main() -> int:
     """0 when it was done; errors are one line."""
     parser = argparse.ArgumentParser(prog="python -m tools.twin", description=__doc__)
-    parser.add_argument("--port-base", type=int, help="first of four ports (TWIN_PORT_BASE, 4566)")
+    parser.add_argument("--port-base", type=int, help="first of its ports (TWIN_PORT_BASE, 4566)")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start, deploy, load")
     up.add_argument("--fresh", action="store_true", help="with empty state")

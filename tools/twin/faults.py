@@ -157,20 +157,20 @@ class FaultInjector:
         else:
             await self._break_request(*hit, scope, receive, send)
 
+    def take(self, service: str, path: str) -> Fault | None:
+        """The fault that this call of ``service`` meets, counted as a hit; for protocols that are not ASGI."""
+        fault = self._faults.get(service)
+        if fault is None or fault.match not in path or self._draw() >= fault.share:
+            return None
+        self._hits[service] += 1
+        return fault
+
     def _hit(self, scope: Scope) -> tuple[str, Fault] | None:
         if scope["path"].startswith("/_twin/"):
             return None
         service = self._service_of(scope)
-        fault = self._faults.get(service) if service else None
-        if (
-            service is None
-            or fault is None
-            or fault.match not in scope["path"]
-            or self._draw() >= fault.share
-        ):
-            return None
-        self._hits[service] += 1
-        return service, fault
+        fault = self.take(service, scope["path"]) if service else None
+        return (service, fault) if service and fault else None
 
     async def _break_handshake(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind == "delay":

@@ -12,6 +12,10 @@ from tools.twin.errors import TwinError
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 4566
+SERVICES = ("emulator", "models", "search", "edge", "partners", "catalogue")
+PORTS = len(SERVICES) + 1
+"""How many ports in a row a twin takes."""
+LAST_PORT_BASE = 65_536 - PORTS
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -33,7 +37,7 @@ LOCAL = Held()
 
 @dataclass(frozen=True)
 class Layout:
-    """Four ports from ``port_base`` on, the state directory ``home``, and what it holds."""
+    """Seven ports from ``port_base`` on, the state directory ``home``, and what it holds."""
 
     home: Path
     port_base: int = DEFAULT_PORT_BASE
@@ -49,15 +53,26 @@ class Layout:
             base = int(given)
         except ValueError:
             base = 0
-        if not 1024 <= base <= 65_530:
-            raise TwinError(f"{given} is no port base: choose a number from 1024 to 65530 (--port-base)")
+        if not 1024 <= base <= LAST_PORT_BASE:
+            raise TwinError(
+                f"{given} is no port base: choose a number from 1024 to {LAST_PORT_BASE} (--port-base)"
+            )
         return cls(Path(variables.get("TWIN_HOME") or ROOT / ".twin").resolve(), base)
 
     @property
     def ports(self) -> dict[str, int]:
-        """The port of each service, by name, in the order they start."""
-        names = ("emulator", "models", "search", "edge")
-        return {name: self.port_base + offset for offset, name in enumerate(names)}
+        """The HTTP port of each service, by name, in the order they start."""
+        return {name: self.port_base + offset for offset, name in enumerate(SERVICES)}
+
+    @property
+    def grpc_port(self) -> int:
+        """Where the catalogue service speaks gRPC."""
+        return self.port_base + len(SERVICES)
+
+    @property
+    def all_ports(self) -> dict[str, int]:
+        """Every port that a twin listens on, by what listens."""
+        return {**self.ports, "catalogue, gRPC": self.grpc_port}
 
     def url(self, service: str) -> str:
         """Where a service listens."""
@@ -91,6 +106,11 @@ class Layout:
     def outputs(self) -> Path:
         """Stack outputs as the CDK writes them."""
         return self.home / "outputs.json"
+
+    @property
+    def feed(self) -> Path:
+        """The catalogue's feed, in parts."""
+        return self.home / "feed"
 
     def state_of(self, service: str) -> Path:
         """The state directory of a service."""

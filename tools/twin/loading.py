@@ -47,7 +47,7 @@ def load_catalogue(layout: Layout, on_progress: Progress) -> None:
 
 def feed_parts(layout: Layout) -> list[Path]:
     """The feed as files, built anew when what it is built from has changed."""
-    folder = layout.home / "feed"
+    folder = layout.feed
     mark, wanted = folder / "made-from", fingerprint(inputs=FEED_INPUTS)
     parts = sorted(folder.glob("*.jsonl"))
     if parts and mark.is_file() and mark.read_text() == wanted:

@@ -105,7 +105,7 @@ class Twin:
             record = Record.read(self.layout)
             if record is None or record.port_base != self.layout.port_base:
                 # Before anything is stopped or forgotten for a start that cannot be.
-                refuse_taken(self.layout.ports)
+                refuse_taken(self.layout.all_ports)
             try:
                 self._start(fresh=fresh, on_progress=on_progress)
                 with self._emulator_errors():
@@ -138,7 +138,7 @@ class Twin:
             on_progress("the twin is running already")
             return
         self._stop(on_progress=on_progress)
-        refuse_taken(self.layout.ports)
+        refuse_taken(self.layout.all_ports)
         if reason := self._reason_to_forget(record, fresh=fresh):
             on_progress(f"starting with empty state{reason}")
             self._forget()

@@ -19,10 +19,11 @@ from tests.functional.twin.emulators import free_port, until
 from tools.twin import deployment, processes, services
 from tools.twin.errors import TwinError
 from tools.twin.interpreters import check_python, emulator_python, lambda_python
-from tools.twin.layout import Held, Layout
+from tools.twin.layout import PORTS, SERVICES, Held, Layout
 from tools.twin.state import Record, alone
 from tools.twin.supervisor import Progress, Twin
 
+ALL = ", ".join(SERVICES)
 HEALTHY = """
 import http.server, json, signal, subprocess, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,7 +44,7 @@ def nothing(layout: Layout, on_progress: Progress) -> None:
 
 
 def stand_ins(layout: Layout, **programs: str) -> list[processes.Service]:
-    """A tiny server for each of the four services, or the program given for it."""
+    """A tiny server for each of the services, or the program given for it."""
     return [
         processes.Service(
             name,
@@ -63,11 +64,11 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def free_port_base() -> int:
-    """The first of four free ports; each test has its own."""
+    """The first of enough free ports; each test has its own."""
     while True:
         base = free_port()
         try:
-            for port in range(base, base + 4):
+            for port in range(base, base + PORTS):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:
@@ -103,12 +104,12 @@ def test_up_starts_everything_and_down_leaves_nothing(twin: Twin) -> None:
     lines: list[str] = []
     status = twin.up(on_progress=lines.append)
     assert status.is_running
-    assert [process.name for process in status.processes] == ["emulator", "models", "search", "edge"]
+    assert [process.name for process in status.processes] == list(SERVICES)
     assert all(process.is_healthy and process.workers == 1 for process in status.processes)
     assert 0 < status.memory_bytes < status.memory_budget_bytes
-    assert lines == ["starting emulator, models, search, edge"]
+    assert lines == [f"starting {ALL}"]
     started = pids(twin.layout)
-    assert len(started) == 8
+    assert len(started) == 2 * len(SERVICES)
     twin.down()
     assert_all_gone(started)
     assert not twin.is_running()
@@ -137,7 +138,7 @@ def test_a_run_that_ended_between_two_starts_is_completed(twin: Twin) -> None:
     code = services.code_fingerprint()
     Record(twin.layout.port_base, code, first).write(twin.layout)
     assert not twin.is_running()
-    assert len(twin.up().processes) == 4
+    assert len(twin.up().processes) == len(SERVICES)
     assert_all_gone({process.pid for process in first})
 
 
@@ -173,9 +174,9 @@ def test_a_deployment_that_was_cut_off_is_forgotten(layout: Layout) -> None:
             raise TwinError("rolled back")
 
     for deploy, outcome, first_line in (
-        (cut_off, KeyboardInterrupt, "starting emulator, models, search, edge"),
+        (cut_off, KeyboardInterrupt, f"starting {ALL}"),
         (fail, TwinError, "starting with empty state: the last deployment was cut off"),
-        (nothing, None, "starting emulator, models, search, edge"),
+        (nothing, None, f"starting {ALL}"),
     ):
         lines: list[str] = []
         twin = Twin(layout, make_services=stand_ins, deploy_stacks=deploy, load_data=nothing)
@@ -337,7 +338,7 @@ def test_a_half_finished_run_is_cleaned_up(twin: Twin) -> None:
     twin.up()
     record = Record.read(twin.layout)
     assert record is not None
-    os.kill(record.processes[1].pid, signal.SIGKILL)  # as after a crash: three of four live
+    os.kill(record.processes[1].pid, signal.SIGKILL)  # as after a crash: all but one live
     until(lambda: record.processes[1].process() is None)
     before = pids(twin.layout) - {psutil.Process().pid}
     twin.up()
@@ -419,6 +420,8 @@ def test_home_and_ports_come_from_the_environment_and_arguments_win(tmp_path: Pa
         "models": 6001,
         "search": 6002,
         "edge": 6003,
+        "partners": 6004,
+        "catalogue": 6005,
     }
 
 
