@@ -1,4 +1,4 @@
-"""What Bedrock holds for us: a guardrail, and inference profiles by which cost is told apart."""
+"""What Bedrock holds for us: a guardrail. Inference profiles stand beside the function that calls through them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import tomllib
 from typing import Any, Final
 
-from aws_cdk import CfnOutput, CfnTag
+from aws_cdk import CfnOutput
 from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_kms as kms
 from constructs import Construct
@@ -15,7 +15,6 @@ from constructs import Construct
 from stacks.constructs.bundling import ROOT
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.environments import BedrockControls, EnvironmentSettings
-from stacks.model_access import seed_tiers
 
 RULES: Final = ROOT / "stacks" / "data" / "bedrock_guardrail.toml"
 TIER: Final = "STANDARD"
@@ -30,9 +29,7 @@ class BedrockStack(EnvironmentStack):
     """
 
     def __init__(self, scope: Construct, *, settings: EnvironmentSettings, controls: BedrockControls) -> None:
-        super().__init__(
-            scope, "Bedrock", settings=settings, description="Guardrail and cost-tagged inference profiles"
-        )
+        super().__init__(scope, "Bedrock", settings=settings, description="Guardrail of the models' platform")
         rules: dict[str, Any] = tomllib.loads(RULES.read_text("utf-8"))
         self.guardrail = self._guardrail(controls, rules)
         # A published version never changes. Its description is, so that other rules make another version, and the one
@@ -44,11 +41,8 @@ class BedrockStack(EnvironmentStack):
             description=f"rules {_digest(rules, controls)}",
         )
         version.apply_removal_policy(self.removal_policy)
-        self.profiles = {tier: self._profile(tier, model_id) for tier, model_id in seed_tiers().items()}
         CfnOutput(self, "GuardrailId", value=self.guardrail.attr_guardrail_id)
         CfnOutput(self, "GuardrailVersionNumber", value=version.attr_version)
-        for tier, profile in self.profiles.items():
-            CfnOutput(self, f"{_camel(tier)}ProfileArn", value=profile.attr_inference_profile_arn)
 
     def _guardrail(self, controls: BedrockControls, rules: dict[str, Any]) -> bedrock.CfnGuardrail:
         key = kms.Key(
@@ -101,26 +95,7 @@ class BedrockStack(EnvironmentStack):
         guardrail.apply_removal_policy(self.removal_policy)
         return guardrail
 
-    def _profile(self, tier: str, model_id: str) -> bedrock.CfnApplicationInferenceProfile:
-        """A profile of our own over the tier's model: what is called through it carries these tags on the bill."""
-        return bedrock.CfnApplicationInferenceProfile(
-            self,
-            f"{_camel(tier)}Profile",
-            inference_profile_name=f"{self.settings.resource_prefix}-{tier.replace('_', '-')}",
-            description=f"Model tier {tier}",
-            model_source=bedrock.CfnApplicationInferenceProfile.InferenceProfileModelSourceProperty(
-                copy_from=self.format_arn(
-                    service="bedrock", resource="inference-profile", resource_name=model_id
-                )
-            ),
-            tags=[CfnTag(key="model-tier", value=tier)],
-        )
-
 
 def _digest(rules: dict[str, Any], controls: BedrockControls) -> str:
     text = json.dumps([rules, controls.model_dump()], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _camel(tier: str) -> str:
-    return "".join(part.capitalize() for part in tier.split("_"))

@@ -17,6 +17,7 @@ from stacks.capacity_state import CapacityStateStack
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.http_api import HttpApi
+from stacks.constructs.model_profiles import ModelProfiles
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.secret_rotation import SecretRotation
 from stacks.constructs.websocket_api import WebSocketApi
@@ -83,6 +84,7 @@ class ChatStack(EnvironmentStack):
         guest_token = self._guest_token()
         authorizer = self._authorizer(identity)
         self.rotation = self._rotation(settings.secret_rotation_days)
+        self.profiles = ModelProfiles(self, "Profiles", settings=settings) if settings.bedrock else None
         connect = self._connect(sessions)
         disconnect = self._disconnect(sessions)
         self.message = self._message(sessions, search, policy, guardrail, network, cache, capacity)
@@ -221,6 +223,8 @@ class ChatStack(EnvironmentStack):
         }
         if settings.capacity.throughput:
             variables["CAPACITY_TABLE"] = capacity.table.table_name
+        if self.profiles is not None:
+            variables["MODEL_PROFILES"] = self.to_json_string(self.profiles.by_model)
         for role, name in settings.endpoints.items():
             variables[ENDPOINT_VARIABLES[role]] = name
         if cache is not None:
@@ -258,6 +262,8 @@ class ChatStack(EnvironmentStack):
             "bedrock:InvokeModelWithResponseStream",
             on=model_arns(self, *generation_model_ids(settings), embedding_model_id()),
         )
+        if self.profiles is not None:
+            self.profiles.grant_invoke(function)
         if settings.endpoints:
             function.allow(
                 "sagemaker:InvokeEndpoint",

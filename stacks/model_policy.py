@@ -83,11 +83,13 @@ class ModelPolicyStack(EnvironmentStack):
             growth_factor=100,
             replicate_to="NONE",
         )
+        # No monitors on the environment: they would hold for the instant strategy too, and an alarm that rings already
+        # would undo the very flip that is to end it.
         gradual = appconfig.CfnDeploymentStrategy(
             self,
             "GradualStrategy",
             name=f"{settings.resource_prefix}-gradual",
-            description="A fifth of the callers every two minutes, then ten minutes of watching",
+            description="A fifth of the callers every two minutes, then ten minutes in which it can still be stopped",
             deployment_duration_in_minutes=10,
             final_bake_time_in_minutes=10,
             growth_factor=20,

@@ -29,6 +29,8 @@ from pydantic import BaseModel, ConfigDict
 ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / "build" / "layers"
 PYTHON_VERSION: Final = "3.13"
+REQUIREMENTS: Final = "requirements.txt"
+CONTENTS: Final = "contents.toml"
 MOUNT_POINT: Final = "/opt/python"
 """Where Lambda mounts a layer's ``python`` folder; compiled into the byte code so that builds are reproducible."""
 SHARED_DATA: Final = frozenset(
@@ -141,11 +143,16 @@ class Layer:
         return cached
 
 
-def dependencies(target: Target) -> Layer:
-    """The ``deps`` layer for ``target``."""
+def dependencies(target: Target, *, locked: Path | None = None) -> Layer:
+    """The ``deps`` layer for ``target``.
+
+    Args:
+        target: what it is built for.
+        locked: a folder that ``lock_into`` wrote, for the layer as it was then; by default it is built from today's lock.
+    """
     source = ROOT / "layers" / "deps"
-    requirements = _locked_requirements()
-    contents = source / "contents.toml"
+    requirements = (locked / REQUIREMENTS).read_text("utf-8") if locked else locked_requirements()
+    contents = (locked or source) / CONTENTS
 
     def fill(python: Path) -> None:
         _install(requirements, target, python)
@@ -158,6 +165,13 @@ def dependencies(target: Target) -> Layer:
         target=target,
         fill=fill,
     )
+
+
+def lock_into(folder: Path) -> None:
+    """Write what today's ``deps`` layer is built from, so that it can be built again when the lock has moved on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REQUIREMENTS).write_text(locked_requirements(), "utf-8")
+    shutil.copyfile(ROOT / "layers" / "deps" / CONTENTS, folder / CONTENTS)
 
 
 def core(target: Target) -> Layer:
@@ -201,7 +215,7 @@ class _LocalBuild:
 
 
 @cache
-def _locked_requirements() -> str:
+def locked_requirements() -> str:
     """The functions' dependencies as pinned, hashed requirement lines."""
     left_out = [
         option for name in LayerContents.load().left_out_packages for option in ("--no-emit-package", name)

@@ -71,7 +71,7 @@ def test_other_rules_make_another_version_and_keep_the_old_one() -> None:
 
 
 def test_each_tier_has_a_profile_with_its_name_on_the_bill(controlled: Synthesized) -> None:
-    profiles = controlled.resources("AWS::Bedrock::ApplicationInferenceProfile", "Bedrock")
+    profiles = controlled.resources("AWS::Bedrock::ApplicationInferenceProfile", "Chat")
     sources = {}
     for profile in profiles.values():
         tags = {tag["Key"]: tag["Value"] for tag in profile["Properties"]["Tags"]}
@@ -79,8 +79,22 @@ def test_each_tier_has_a_profile_with_its_name_on_the_bill(controlled: Synthesiz
         source = readable(profile["Properties"]["ModelSource"]["CopyFrom"])
         sources[tags["model-tier"]] = source.rsplit("/", 1)[1]
     assert sources == {name: tier.model_id for name, tier in built_in_policy().tiers.items()}
-    outputs = controlled.templates["Bedrock"]["Outputs"]
-    assert {"StrongProfileArn", "EconomyProfileArn", "GuardrailId"} <= set(outputs)
+    names = {profile["Properties"]["InferenceProfileName"] for profile in profiles.values()}
+    assert len(names) == len(profiles)
+
+
+@pytest.mark.req("GEN-9")
+def test_the_message_function_calls_through_the_profiles(controlled: Synthesized) -> None:
+    (function,) = (
+        each
+        for each in controlled.resources("AWS::Lambda::Function", "Chat").values()
+        if "MODEL_PROFILES" in each["Properties"].get("Environment", {}).get("Variables", {})
+    )
+    variable = readable(function["Properties"]["Environment"]["Variables"]["MODEL_PROFILES"])
+    for logical_id in controlled.resources("AWS::Bedrock::ApplicationInferenceProfile", "Chat"):
+        assert logical_id in variable
+    for tier in built_in_policy().tiers.values():
+        assert f'"{tier.model_id}":' in variable
 
 
 def test_a_guardrail_profile_is_named_as_bedrock_does() -> None:

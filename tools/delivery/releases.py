@@ -1,8 +1,8 @@
 """Releases as they were: prod's templates and small assets of each, kept so that an upgrade can be rehearsed anywhere.
 
-The archive of a release holds its cloud assembly without the ``deps`` layer, which is large and can be built again from
-today's lock; a release's code runs on it as long as nothing it imports was dropped. No history of the repository is
-needed: a shallow clone rehearses as well as a full one.
+The archive of a release holds its cloud assembly without the ``deps`` layer, which is large; in its place stands the lock
+that the layer was built from (``deps-layer/``), so that the release gets the very packages it ran on. No history of the
+repository is needed: a shallow clone rehearses as well as a full one.
 
     python -m tools.delivery.releases --store 0.2.0      # at a release, after `make synth`
 """
@@ -22,6 +22,8 @@ ARCHIVES: Final = ROOT / "stacks" / "data" / "releases"
 LEFT_OUT: Final = ("tree.json", "validation-report.json", "error.txt")
 REBUILT_LAYER: Final = "DepsLayer"
 """Logical id, without its hash, of the layer that is not kept."""
+LAYER_LOCK: Final = "deps-layer"
+"""Folder of the archive: what that layer is built from."""
 
 
 def newest() -> str:
@@ -32,7 +34,11 @@ def newest() -> str:
 
 def store(release: str, assembly: Path) -> Path:
     """Write the archive of ``release`` from its cloud assembly; the same assembly gives the same bytes."""
+    from stacks.constructs.bundling import lock_into
+
     dropped = {f"asset.{digest}" for digest in _rebuilt(assembly)}
+    shutil.rmtree(assembly / LAYER_LOCK, ignore_errors=True)
+    lock_into(assembly / LAYER_LOCK)
     archive = ARCHIVES / f"{release}.tar.xz"
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive, "w:xz", preset=9) as file:
@@ -63,7 +69,8 @@ def unpack(release: str, folder: Path) -> Path:
         options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         file.extractall(folder, **options)  # noqa: S202
     for digest in _rebuilt(folder):
-        shutil.copytree(dependencies(Target.for_host()).built(), folder / f"asset.{digest}")
+        layer = dependencies(Target.for_host(), locked=folder / LAYER_LOCK).built()
+        shutil.copytree(layer, folder / f"asset.{digest}")
     _forget_metadata(folder / "manifest.json")
     return folder
 

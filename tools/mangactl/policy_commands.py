@@ -32,7 +32,9 @@ YesOption = Annotated[
 ]
 GradualOption = Annotated[
     bool,
-    typer.Option("--gradual", help="Roll out in steps, undone by alarms, instead of everywhere at once."),
+    typer.Option(
+        "--gradual", help="Roll out a fifth every two minutes; `policy rollback` undoes it at any step."
+    ),
 ]
 FileArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="A policy document; - reads it from stdin.")

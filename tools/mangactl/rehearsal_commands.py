@@ -6,10 +6,12 @@ import typer
 
 from tools.mangactl.capacity_rehearsals import Stage, rehearse_prewarm, rehearse_throughput
 from tools.mangactl.environments import running_twin
+from tools.mangactl.failures import Unavailable
 from tools.mangactl.lifecycle_rehearsals import LifecycleRehearsal, rehearsal_layout
 from tools.mangactl.options import JsonOption
 from tools.mangactl.output import progress, show
 from tools.mangactl.restore_rehearsal import rehearse_restore
+from tools.twin.layout import LOCAL
 from tools.twin.supervisor import Twin
 
 app = typer.Typer(rich_markup_mode=None, help="Play through on the twin what production does seldom.")
@@ -18,13 +20,13 @@ app = typer.Typer(rich_markup_mode=None, help="Play through on the twin what pro
 @app.command()
 def prewarm(as_json: JsonOption = False) -> None:
     """A sale with a moved clock: capacity up at T-15, one step failing, mended, back after the end."""
-    _play(rehearse_prewarm, as_json)
+    _play(rehearse_prewarm, as_json, moves_clock=True)
 
 
 @app.command()
 def throughput(as_json: JsonOption = False) -> None:
     """Model throughput with a moved clock: bought, crashed, found again, published, given back."""
-    _play(rehearse_throughput, as_json)
+    _play(rehearse_throughput, as_json, moves_clock=True)
 
 
 @app.command()
@@ -69,8 +71,14 @@ def _live_through(parts: list[str], as_json: bool) -> None:
     )
 
 
-def _play(rehearse: object, as_json: bool) -> None:
+def _play(rehearse: object, as_json: bool, *, moves_clock: bool = False) -> None:
     stage = Stage(running_twin(), progress)
+    held = stage.twin.layout.held
+    if moves_clock and held.environment != LOCAL.environment:
+        raise Unavailable(
+            f"the twin holds {held}, whose functions refuse a moved clock: rehearse this on environment local"
+            " (`mangactl twin deploy --environment local`)"
+        )
     assert callable(rehearse)
     rehearse(stage)
     show({"rehearsed": True, "steps": stage.steps}, f"{len(stage.steps)} steps came true", as_json=as_json)

@@ -8,9 +8,10 @@ import socket
 import struct
 import threading
 from binascii import crc32
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -32,12 +33,14 @@ class Peer:
         self.asked = threading.Event()
         self.left = threading.Event()
         self.body: dict[str, Any] = {}
+        self.path = ""
 
     def serve(self, behave: Callable[[Peer], None]) -> None:
         """Take one request in and do with it what the test says."""
         self._connection, _ = self._server.accept()
         with self._connection, self._connection.makefile("rb") as request:
             length = 0
+            self.path = request.readline().decode().split()[1]
             while (line := request.readline().strip().lower()) != b"":
                 if line.startswith(b"content-length:"):
                     length = int(line.split(b":")[1])
@@ -80,7 +83,10 @@ class Peer:
 
 @contextmanager
 def serving(
-    behave: Callable[[Peer], None], *, read_timeout: float = PATIENCE
+    behave: Callable[[Peer], None],
+    *,
+    read_timeout: float = PATIENCE,
+    profiles: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[BedrockLanguageModel, Peer]]:
     """An adapter in front of a server that behaves like this."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -96,7 +102,7 @@ def serving(
         thread = threading.Thread(target=peer.serve, args=(behave,), daemon=True)
         thread.start()
         try:
-            yield BedrockLanguageModel(client), peer
+            yield BedrockLanguageModel(client, profiles), peer
         finally:
             thread.join(PATIENCE)
             for reader in threading.enumerate():
@@ -141,6 +147,16 @@ async def test_text_and_usage_come_through_and_reasoning_does_not() -> None:
     assert peer.body["inferenceConfig"] == {"maxTokens": 100}
     assert peer.body["outputConfig"] == {"effort": "low"}
     assert peer.body["additionalModelRequestFields"] == {"top_k": 3}
+
+
+async def test_a_model_with_a_profile_of_our_own_is_called_through_it() -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
+    with serving(answer, profiles={"some.model": arn}) as (model, peer):
+        await everything(model, request())
+    assert unquote(peer.path) == f"/model/{arn}/converse-stream"
+    with serving(answer, profiles={"other.model": arn}) as (model, peer):
+        await everything(model, request())
+    assert peer.path == "/model/some.model/converse-stream"
 
 
 def test_a_model_that_never_answers_is_left_while_it_still_holds_the_connection() -> None:

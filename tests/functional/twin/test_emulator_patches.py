@@ -117,6 +117,18 @@ def test_stub_types_are_recorded_with_stable_answers(stock: Emulator, patched: E
     assert outputs["Arn"].startswith("arn:aws:opensearchserverless:us-east-1:000000000000:Collection-")
 
 
+def test_an_inference_profile_of_our_own_is_named_after_its_model(patched: Emulator) -> None:
+    copied = "arn:aws:bedrock:us-east-1:000000000000:inference-profile/global.anthropic.claude-sonnet-5-5"
+    profile = {
+        "Type": "AWS::Bedrock::ApplicationInferenceProfile",
+        "Properties": {"InferenceProfileName": "strong", "ModelSource": {"CopyFrom": copied}},
+    }
+    outputs = patched.deploy(
+        "own-profile", {"Profile": profile}, Arn={"Fn::GetAtt": ["Profile", "InferenceProfileArn"]}
+    )
+    assert outputs["Arn"] == copied.replace(":inference-profile", ":application-inference-profile")
+
+
 def test_stub_types_answer_after_a_restart_too() -> None:
     arguments = (
         '"AWS::SageMaker::Model", "intent-1", {"Name": "n"}, {"Name": "n"}, "stack", "Intent", {"Name": "n"}'

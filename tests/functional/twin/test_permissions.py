@@ -237,6 +237,15 @@ def test_a_profile_is_asked_for_together_with_its_model() -> None:
     ]
 
 
+def test_a_profile_of_our_own_is_asked_for_with_the_models_behind_it() -> None:
+    own = f"{BEDROCK}:{ACCOUNT}:application-inference-profile/global.anthropic.claude-sonnet-5-5"
+    assert asked("POST", f"/model/{own}/converse") == [
+        ("bedrock:InvokeModel", own),
+        ("bedrock:InvokeModel", f"{BEDROCK}::foundation-model/anthropic.claude-sonnet-5-5"),
+        ("bedrock:InvokeModel", "arn:aws:bedrock:::foundation-model/anthropic.claude-sonnet-5-5"),
+    ]
+
+
 def test_bought_capacity_is_asked_for_with_its_tags() -> None:
     arn = f"{BEDROCK}:{ACCOUNT}:provisioned-model/ours"
     found = models.demands_of(scope("POST", f"/model/{arn}/converse"), b"", lambda _: {"environment": "prod"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,8 @@ def test_a_release_comes_back_ready_to_be_deployed(
         "MangaAssist-prod-Chat.template.json",
         "asset.c0/python/mangaassist/__init__.py",
         "asset.d0/python/today.py",
+        "deps-layer/contents.toml",
+        "deps-layer/requirements.txt",
     }
     artifacts = json.loads((found / "manifest.json").read_text())["artifacts"]
     assert artifacts == {"MangaAssist-prod-Chat": {"type": "aws:cloudformation:stack"}}
@@ -80,3 +83,22 @@ def test_the_kept_releases_are_small() -> None:
     archives = list(releases.ARCHIVES.glob("*.tar.xz"))
     assert archives
     assert all(archive.stat().st_size < 400_000 for archive in archives)
+
+
+def test_a_release_gets_the_packages_it_was_locked_with(tmp_path: Path) -> None:
+    from stacks.constructs.bundling import Target, dependencies, lock_into
+
+    lock_into(tmp_path)
+    then = dependencies(Target.for_host(), locked=tmp_path)
+    assert then.digest == dependencies(Target.for_host()).digest
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(requirements.read_text().replace("boto3==", "boto3==0"))
+    assert dependencies(Target.for_host(), locked=tmp_path).digest != then.digest
+
+
+def test_every_kept_release_has_its_lock(tmp_path: Path) -> None:
+    for archive in releases.ARCHIVES.glob("*.tar.xz"):
+        with tarfile.open(archive) as file:
+            requirements = file.extractfile(f"{releases.LAYER_LOCK}/requirements.txt")
+            assert requirements is not None
+            assert b"boto3==" in requirements.read()

@@ -19,7 +19,7 @@ MODELS_FILE = (
 )
 PROFILE_PREFIXES = ("us", "eu", "au", "jp", "global")
 _ARN = re.compile(
-    r"arn:aws[\w-]*:bedrock:[a-z0-9-]+:\d{0,12}:(?:foundation-model|inference-profile)/(?P<id>.+)"
+    r"arn:aws[\w-]*:bedrock:[a-z0-9-]+:\d{0,12}:(?:foundation-model|(?:application-)?inference-profile)/(?P<id>.+)"
 )
 
 

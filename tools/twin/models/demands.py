@@ -20,6 +20,8 @@ from tools.twin.permissions import Demand
 INVOCATION = re.compile(r"/model/(?P<model>.+)/(?P<operation>converse|converse-stream|invoke)")
 ENDPOINT = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
 PROFILE = re.compile(r"(?P<geography>global|us|eu|jp|au|apac)\.(?P<model>.+)")
+OWN_PROFILE = re.compile(r"arn:aws:bedrock:[a-z0-9-]+:\d{12}:application-inference-profile/(?P<copied>.+)")
+"""The emulator names it after what it was copied from (``emulator/patches/stub_types.py``); on AWS its id is opaque."""
 GROUP = "AWS::OpenSearchServerless::CollectionGroup"
 TagsOf = Callable[[str], Mapping[str, str]]
 """The tags of a provisioned model, by its ARN or id."""
@@ -45,6 +47,10 @@ def demands_of(scope: Scope, body: bytes, tags_of: TagsOf) -> Iterator[Demand]:
 
 def _models(model: str) -> list[str]:
     """A profile is asked for together with the model behind it, which ``global`` asks for without a region."""
+    own = OWN_PROFILE.fullmatch(model)
+    if own:
+        # One of an account's own is asked for together with the models behind it, and not with what it was copied from.
+        return [model, *(arn for arn in _models(own["copied"]) if ":foundation-model/" in arn)]
     if model.startswith("arn:"):
         return [model]
     found = PROFILE.fullmatch(model)

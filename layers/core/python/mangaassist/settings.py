@@ -116,6 +116,9 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     management_endpoint: str
     """Callback URL of the WebSocket stage; configuration, because an event is not to be trusted with it."""
     guardrail_function: str
+    model_profiles: str | None = None
+    """JSON object: ARNs of our own inference profiles by model id, so that the bill tells tiers apart; absent where
+    there are none."""
     intent_endpoint: str | None = None
     """Absent where no classifier is deployed: then unsure questions take the default intent."""
     rerank_endpoint: str | None = None

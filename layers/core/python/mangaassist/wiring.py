@@ -6,6 +6,7 @@ function pays for what it uses alone.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def chat_service() -> ChatService:
                 reranking=reranking,
             ),
             policies=policies,
-            model=BedrockLanguageModel(bedrock),
+            model=BedrockLanguageModel(bedrock, json.loads(settings.model_profiles or "{}")),
             judge=LambdaJudge(
                 client("lambda", read_timeout_seconds=5.0, attempts=1), settings.guardrail_function
             ),

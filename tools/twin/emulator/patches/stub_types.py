@@ -18,6 +18,8 @@ from ministack.services.cloudformation import stacks
 from tools.twin.emulator.patches._provisioners import HANDLERS, Properties
 
 _recorded: set[str] = set()
+OWN_PROFILE = "AWS::Bedrock::ApplicationInferenceProfile"
+"""Named after the model it was copied from, so that whoever is called through it knows which one that is."""
 LIST = Path(__file__).parent.parent / "stub_types.txt"
 
 
@@ -49,7 +51,12 @@ def recorded(resource_type: str) -> dict[str, Callable[..., Any]]:
     service = resource_type.split("::")[1].lower()
 
     def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, RecordedAttributes]:
-        physical_id = f"{logical_id}-{hashlib.sha256((stack + logical_id).encode()).hexdigest()[:10]}"
+        if resource_type == OWN_PROFILE:
+            physical_id = (
+                f"application-inference-profile/{properties['ModelSource']['CopyFrom'].rpartition('/')[2]}"
+            )
+        else:
+            physical_id = f"{logical_id}-{hashlib.sha256((stack + logical_id).encode()).hexdigest()[:10]}"
         return physical_id, RecordedAttributes(service, physical_id, properties)
 
     def update(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -27,10 +27,15 @@ FAREWELL_SECONDS: Final = 0.5
 
 
 class BedrockLanguageModel:
-    """Streams answers; ``client`` is a bedrock-runtime client."""
+    """Streams answers; ``client`` is a bedrock-runtime client.
 
-    def __init__(self, client: Any) -> None:
+    ``profiles`` maps model ids to inference profiles of our own: such a model is called through its profile, whose tags
+    tell on the bill what the call was for.
+    """
+
+    def __init__(self, client: Any, profiles: Mapping[str, str] | None = None) -> None:
         self._client = client
+        self._profiles = profiles or {}
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Text as the model sends it, then one ``StreamEnd``.
@@ -43,7 +48,10 @@ class BedrockLanguageModel:
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[ModelEvent | DependencyError] = asyncio.Queue()
         over = asyncio.Event()
-        reader = _Reader(self._client, request, lambda event: _tell(loop, events.put_nowait, event))
+        target = self._profiles.get(request.model_id, request.model_id)
+        reader = _Reader(
+            self._client, _arguments(request, target), lambda event: _tell(loop, events.put_nowait, event)
+        )
 
         def read() -> None:
             reader.run()
@@ -83,10 +91,10 @@ class _Reader:
     """Reads one stream in a thread and can be stopped from another."""
 
     def __init__(
-        self, client: Any, request: ModelRequest, emit: Callable[[ModelEvent | DependencyError], object]
+        self, client: Any, arguments: dict[str, Any], emit: Callable[[ModelEvent | DependencyError], object]
     ) -> None:
         self._client = client
-        self._request = request
+        self._arguments = arguments
         self._emit = emit
         self._lock = threading.Lock()
         self._stream: Any = None
@@ -106,7 +114,7 @@ class _Reader:
         from botocore.exceptions import EventStreamError
 
         try:
-            response = self._client.converse_stream(**_arguments(self._request))
+            response = self._client.converse_stream(**self._arguments)
             with self._lock:
                 self._stream = response["stream"]
                 if self._stopped:
@@ -149,9 +157,9 @@ class _Reader:
         self._emit(end or StreamEnd(stop_reason=stop_reason))
 
 
-def _arguments(request: ModelRequest) -> dict[str, Any]:
+def _arguments(request: ModelRequest, target: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {
-        "modelId": request.model_id,
+        "modelId": target,
         "system": [{"text": request.system}],
         "messages": [
             {"role": message.role, "content": [{"text": message.text}]} for message in request.messages
