@@ -32,9 +32,10 @@ class Unit(StrEnum):
 
 
 class Sender(StrEnum):
-    """The functions that emit metrics, by their folder in ``lambdas``."""
+    """What emits metrics: functions, by their folder in ``lambdas``, and the service in ``services/catalogue``."""
 
     AUTHORIZER = "authorizer"
+    CATALOGUE = "catalogue"
     CONNECT = "connect"
     DISCONNECT = "disconnect"
     GUARDRAIL = "guardrail"
@@ -75,6 +76,7 @@ DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "index_version": "the index behind the alias; at most two at a time are read",
         "intent": "one of the eight, out_of_scope, or unknown when a turn broke before it was understood",
         "model_id": "a model of the policy",
+        "operation": "an RPC of the catalogue service",
         "protocol_version": "a version we speak",
         "reason": "an error's short code, never its text",
         "service_name": "the function that called",
@@ -396,6 +398,23 @@ MODEL_WARM_UP_FAILED: Final = Metric(
     "warm-up requests that failed (CAP-3)",
     (Sender.MODEL_WARMUP,),
     ((), ("endpoint",)),
+)
+
+# --- the catalogue service ------------------------------------------------------------------------
+
+CATALOGUE_LATENCY_MS: Final = Metric(
+    "CatalogueLatencyMs",
+    Unit.MILLISECONDS,
+    "one value for each call of the catalogue service, failed ones too; streams of changes count none",
+    (Sender.CATALOGUE,),
+    ((), ("operation",)),
+)
+CATALOGUE_ERRORS: Final = Metric(
+    "CatalogueErrors",
+    Unit.COUNT,
+    "calls that failed by no fault of the caller: INTERNAL, UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED",
+    (Sender.CATALOGUE,),
+    ((), ("operation",)),
 )
 
 HOPS: Final[Mapping[str, Metric]] = MappingProxyType(
