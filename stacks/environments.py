@@ -222,6 +222,7 @@ NAME_OF_SECRET: Final = r"^[A-Za-z0-9/_+=.@-]{1,500}$"  # noqa: S105 - the form 
 class PartnerAddress(Settings):
     """Where one partner answers, when it is not where the others do."""
 
+    name: PartnerName
     url: str = Field(pattern=URL)
     credential_secret: str | None = Field(default=None, pattern=NAME_OF_SECRET)
     """``None``: the credential that all of them take."""
@@ -236,13 +237,20 @@ class Partners(Settings):
     """Name of the secret, made by whoever got the credential; ``None``: ``<prefix>-partners``."""
     credential_key_arn: str | None = Field(default=None, pattern=r"^arn:aws:kms:[a-z0-9-]+:\d{12}:key/.+$")
     """The key of the secrets, where it is not the one that Secrets Manager keeps for the account."""
-    own: dict[PartnerName, PartnerAddress] = Field(default_factory=dict[PartnerName, PartnerAddress])
+    own: tuple[PartnerAddress, ...] = ()
     """Partners that answer elsewhere."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [each.name for each in self.own]
+        if len(set(names)) < len(names):
+            raise ValueError(f"own: a partner has one address, but these are named: {', '.join(names)}")
+        return self
 
     @property
     def urls(self) -> tuple[str, ...]:
         """Every address there is."""
-        return (*((self.url,) if self.url else ()), *(each.url for each in self.own.values()))
+        return (*((self.url,) if self.url else ()), *(each.url for each in self.own))
 
 
 class Personalize(Settings):

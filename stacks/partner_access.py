@@ -21,11 +21,7 @@ class PartnerAccess:
         """
         self._stack = stack
         settings = stack.settings
-        self._own = {
-            name: address
-            for name, address in sorted(settings.partners.own.items())
-            if only is None or name in only
-        }
+        self._own = [each for each in settings.partners.own if only is None or each.name in only]
         self._base = Replaceable(
             stack,
             "PartnersUrl",
@@ -42,16 +38,17 @@ class PartnerAccess:
             "PARTNERS_URL": self._base.value,
             "PARTNERS_CREDENTIAL_SECRET": self._base.with_it(self._arn(self._stack.settings.partners_secret)),
         }
-        for name, address in self._own.items():
-            variables[f"PARTNER_{name.upper()}_URL"] = address.url
+        for address in self._own:
+            prefix = f"PARTNER_{address.name.upper()}"
+            variables[f"{prefix}_URL"] = address.url
             if address.credential_secret:
-                variables[f"PARTNER_{name.upper()}_CREDENTIAL_SECRET"] = self._arn(address.credential_secret)
+                variables[f"{prefix}_CREDENTIAL_SECRET"] = self._arn(address.credential_secret)
         return variables
 
     def grant(self, function: PythonFunction) -> None:
         """Let ``function`` read the credentials, and use the key they lie under if it is one of the organisation's."""
         settings = self._stack.settings
-        names = {settings.partners_secret, *(each.credential_secret for each in self._own.values())}
+        names = {settings.partners_secret, *(each.credential_secret for each in self._own)}
         # Secrets Manager adds a hyphen and six characters of its own making to every name.
         function.allow(
             "secretsmanager:GetSecretValue",

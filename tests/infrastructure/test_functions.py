@@ -67,11 +67,13 @@ MAY: dict[str, set[str]] = {
         "dynamodb:UpdateItem",
         "execute-api:ManageConnections",
         "lambda:InvokeFunction",
+        "personalize:GetRecommendations",
         "sagemaker:InvokeEndpoint",
+        "secretsmanager:GetSecretValue",
     }
     | POLICY_READER
     | TABLE_KEY,
-    "guardrail": {"dynamodb:BatchGetItem"} | TABLE_KEY,
+    "guardrail": {"dynamodb:BatchGetItem", "secretsmanager:GetSecretValue"} | TABLE_KEY,
     "ingest": {
         "aoss:APIAccessAll",
         "bedrock:InvokeModel",
