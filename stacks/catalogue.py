@@ -63,11 +63,18 @@ class CatalogueStack(EnvironmentStack):
         )
         self._catalogue = catalogue
         self._image, repository = self._choose_image(images)
+        self.key = kms.Key(
+            self,
+            "LogKey",
+            description=f"Log lines and access log of the catalogue service of {settings.name}",
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
+        )
         self.logs = self._log_group()
         self.cluster = self._cluster(network)
         self.task = self._task_definition(ingest, repository)
         self.balancer = CatalogueBalancer(
-            self, "Way", settings=settings, catalogue=catalogue, vpc=network.vpc, groups=groups
+            self, "Way", settings=settings, catalogue=catalogue, vpc=network.vpc, groups=groups, key=self.key
         )
         if settings.name == "prod" and not catalogue.certificate_arn:
             Annotations.of(self).add_warning_v2(
@@ -103,15 +110,8 @@ class CatalogueStack(EnvironmentStack):
     # --- task -----------------------------------------------------------------------------------------
 
     def _log_group(self) -> logs.LogGroup:
-        key = kms.Key(
-            self,
-            "LogKey",
-            description=f"Log lines of the catalogue service of {self.settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
-        admit_logs(key, settings=self.settings, name=CATALOGUE_NAME)
-        return log_group(self, "Logs", settings=self.settings, name=CATALOGUE_NAME, key=key)
+        admit_logs(self.key, settings=self.settings, name=CATALOGUE_NAME)
+        return log_group(self, "Logs", settings=self.settings, name=CATALOGUE_NAME, key=self.key)
 
     def _cluster(self, network: NetworkStack) -> ecs.Cluster:
         name = catalogue_cluster(self.settings)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as certificates
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -35,14 +37,16 @@ class CatalogueBalancer(Construct):
         catalogue: Catalogue,
         vpc: ec2.IVpc,
         groups: CatalogueGroups,
+        key: kms.Key,
     ) -> None:
         super().__init__(scope, id)
         self.access_log = s3.Bucket(
             self,
             "AccessLog",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            # Elastic Load Balancing writes there under the bucket's own key only, unless one's key admits it.
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
             enforce_ssl=True,
             lifecycle_rules=[s3.LifecycleRule(expiration=Duration.days(ACCESS_LOG_DAYS))],
             removal_policy=RemovalPolicy.RETAIN if settings.protection.retain else RemovalPolicy.DESTROY,
@@ -59,6 +63,7 @@ class CatalogueBalancer(Construct):
             cross_zone_enabled=True,
             deletion_protection=settings.protection.deletion_protection,
         )
+        self._admit_delivery(key)
         # One line per TLS connection; Elastic Load Balancing logs none for plain TCP.
         self.balancer.log_access_logs(self.access_log)
         self.targets = elbv2.NetworkTargetGroup(
@@ -92,4 +97,27 @@ class CatalogueBalancer(Construct):
             # gRPC clients refuse a connection that does not settle on HTTP/2 by ALPN.
             alpn_policy=elbv2.AlpnPolicy.HTTP2_ONLY if certificate else None,
             default_target_groups=[self.targets],
+        )
+
+    def _admit_delivery(self, key: kms.Key) -> None:
+        """Load balancers write through the log delivery of the account (NLB guide, bucket requirements)."""
+        stack = Stack.of(self)
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("delivery.logs.amazonaws.com")],
+                actions=[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey*",
+                    "kms:ReEncrypt*",
+                ],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {
+                        "aws:SourceArn": f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:*"
+                    },
+                },
+            )
         )
