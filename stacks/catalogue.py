@@ -1,7 +1,7 @@
 """The catalogue service: gRPC on Fargate behind an internal load balancer, found by name.
 
-What its image brings (``services/catalogue/Containerfile``): an entry point that takes ``COMMAND`` after its own
-arguments and listens on every interface, a user ``USER``, and ``HEALTH``, which asks the server's own gRPC health service.
+What its image brings (``services/catalogue/Containerfile``): the program as entry point, an address to listen on
+(``CATALOGUE_HOST``), files that ``USER`` may read, and the probe that asks gRPC health.
 Why these pieces: docs/decisions/0009-the-catalogue-on-fargate.md.
 """
 
@@ -36,7 +36,7 @@ from stacks.raised import catalogue_cluster, catalogue_service
 
 USER: Final = "10001:10001"
 """Nobody in particular; in the image it owns nothing."""
-HEALTH: Final = ("CMD", "python", "-m", "services.catalogue.health", "--port", str(CATALOGUE_PORT))
+HEALTH: Final = ("CMD", "python", "-m", "services.catalogue.probe", f"127.0.0.1:{CATALOGUE_PORT}")
 READS: Final = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan")
 STOP_SECONDS: Final = 60
 """From SIGTERM to SIGKILL: longer than calls in flight are given."""
@@ -182,6 +182,9 @@ class CatalogueStack(EnvironmentStack):
             environment={
                 "ENVIRONMENT": self.settings.name,
                 "LOG_LEVEL": self.settings.log_level,
+                # Which part of the change log is followed: that of the region in which ingestion writes.
+                "AWS_REGION": self.region,
+                "AWS_DEFAULT_REGION": self.region,
                 "POWERTOOLS_SERVICE_NAME": CATALOGUE_NAME,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },

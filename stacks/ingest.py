@@ -66,6 +66,8 @@ class IngestStack(EnvironmentStack):
                 self.key, replica_keys(self, settings)
             ),
             replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
+            # Of entries of the change log; products and series have no such attribute.
+            time_to_live_attribute="expires_at",
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
             ),
@@ -123,7 +125,15 @@ class IngestStack(EnvironmentStack):
                 **policy.variables,
             },
         )
-        self.grant_catalogue(self.function, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
+        self.grant_catalogue(
+            self.function,
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            # A series and its entry in the change log are one transaction, which needs each of its parts.
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        )
         self.function.allow("s3:GetObject", on=[self.feed.arn_for_objects(f"{FEED_PREFIX}*")])
         self.function.allow("s3:PutObject", on=[self.feed.arn_for_objects(f"{QUARANTINE_PREFIX}*")])
         self.function.allow(

@@ -94,8 +94,8 @@ def _by_calls(
                     measured(
                         "calls",
                         metrics.NAMESPACE,
-                        metrics.CATALOGUE_LATENCY_MS.name,
-                        "SampleCount",
+                        metrics.CATALOGUE_REQUESTS.name,
+                        "Sum",
                         **{metrics.ENVIRONMENT: settings.name},
                     ),
                     measured(

@@ -20,6 +20,8 @@ ERRORS_PERCENT: Final = 5
 LATENCY_P99_MS: Final = 100
 """What a turn can spare for one call of several (``capacity/latency_budget.json``)."""
 FULL_PERCENT: Final = 85
+STALE_SECONDS: Final = 300
+"""A change is read within a second or two; after this long something is wrong."""
 MINUTE: Final = Duration.minutes(1)
 
 
@@ -115,6 +117,18 @@ class CatalogueWatch(Construct):
                 threshold=0,
                 evaluation_periods=10,
             ),
+            alarm(
+                self,
+                "StaleAlarm",
+                settings=self._settings,
+                what=f"A task of the catalogue service has not seen changes for {STALE_SECONDS // 60} minutes",
+                runbook="catalogue-stale",
+                severity=Severity.TICKET,
+                metric=product_metric(self._settings, metrics.CATALOGUE_CHANGE_LOG_AGE_SECONDS, "Maximum"),
+                threshold=STALE_SECONDS,
+                evaluation_periods=5,
+                datapoints_to_alarm=3,
+            ),
             *(
                 alarm(
                     self,
@@ -141,10 +155,11 @@ class CatalogueWatch(Construct):
         """What a dashboard shows, by title."""
         return {
             "Catalogue: calls": [
-                product_metric(
-                    self._settings, metrics.CATALOGUE_LATENCY_MS, "SampleCount", minutes=5, label="calls"
-                ),
+                product_metric(self._settings, metrics.CATALOGUE_REQUESTS, "Sum", minutes=5, label="calls"),
                 product_metric(self._settings, metrics.CATALOGUE_ERRORS, "Sum", minutes=5, label="errors"),
+                product_metric(
+                    self._settings, metrics.CATALOGUE_STALE_ANSWERS, "Sum", minutes=5, label="stale"
+                ),
             ],
             "Catalogue: ms": [
                 product_metric(
@@ -157,13 +172,19 @@ class CatalogueWatch(Construct):
                 self._counted("RunningTaskCount"),
                 self._targets.metrics.healthy_host_count(statistic="Maximum", period=MINUTE),
             ],
+            "Catalogue: series and watches": [
+                product_metric(
+                    self._settings, metrics.CATALOGUE_SERIES_LOADED, "Minimum", minutes=5, label="series"
+                ),
+                product_metric(self._settings, metrics.CATALOGUE_WATCHERS, "Sum", minutes=5, label="watches"),
+            ],
             "Catalogue: CPU and memory, %": [self._used("CPUUtilization"), self._used("MemoryUtilization")],
         }
 
     def _error_share(self, *, minutes: int) -> cloudwatch.MathExpression:
         return share(
             product_metric(self._settings, metrics.CATALOGUE_ERRORS, "Sum", minutes=minutes),
-            product_metric(self._settings, metrics.CATALOGUE_LATENCY_MS, "SampleCount", minutes=minutes),
+            product_metric(self._settings, metrics.CATALOGUE_REQUESTS, "Sum", minutes=minutes),
             minutes=minutes,
             label="catalogue calls failed, %",
         )

@@ -312,7 +312,8 @@ def test_scaling_has_bounds_and_a_deploy_leaves_the_number_of_tasks_alone(served
     assert calls["TargetValue"] == catalogue.calls_per_task_per_minute
     queries = {each["Id"]: each for each in calls["CustomizedMetricSpecification"]["Metrics"]}
     assert queries["each"]["Expression"] == "calls / tasks"
-    assert queries["calls"]["MetricStat"]["Stat"] == "SampleCount"
+    assert queries["calls"]["MetricStat"]["Stat"] == "Sum"
+    assert queries["calls"]["MetricStat"]["Metric"]["MetricName"] == "CatalogueRequests"
     assert queries["tasks"]["MetricStat"]["Metric"]["MetricName"] == "RunningTaskCount"
     assert [id for id, each in queries.items() if each["ReturnData"]] == ["each"]
 
@@ -337,6 +338,7 @@ def test_alarms_say_when_nobody_answers_and_when_it_is_slow_wrong_or_full(served
         "memory": "ticket",
         "missing-tasks": "ticket",
         "no-task": "page",
+        "stale": "ticket",
         "unhealthy": "ticket",
     }
     assert found["no-task"]["TreatMissingData"] == "breaching"
@@ -348,7 +350,7 @@ def test_alarms_say_when_nobody_answers_and_when_it_is_slow_wrong_or_full(served
         for each in found["errors"]["Metrics"]
         if "MetricStat" in each
     }
-    assert named == {"CatalogueErrors", "CatalogueLatencyMs"}
+    assert named == {"CatalogueErrors", "CatalogueRequests"}
 
 
 def test_an_image_of_ours_lies_in_a_repository_whose_tags_do_not_move(prod: Synthesized) -> None:

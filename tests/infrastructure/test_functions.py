@@ -79,6 +79,9 @@ MAY: dict[str, set[str]] = {
         "bedrock:InvokeModel",
         "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "s3:GetObject",
         "s3:PutObject",
         # The failure queue; added by CDK's destination.
