@@ -76,10 +76,7 @@ class DynamoDBCatalogue:
             # list() waits for all to be written, and raises what a thread raised.
             list(pool.map(self._table.put, _chunks(volumes, PUT_LIMIT)))
         self._changes.write(
-            [
-                (record.series_id, _wire(series_item(record, content_hash)))
-                for record, content_hash in records
-            ]
+            [(record.series_id, _wire(series_item(record, content_hash))) for record, content_hash in records]
         )
 
     def record_run(self, feed: FeedObject, run: RunRecord) -> None:

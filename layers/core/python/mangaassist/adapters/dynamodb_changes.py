@@ -116,7 +116,10 @@ class DynamoDBChangeLog:
             "ExpressionAttributeValues": {":log": {"S": successor.log}, ":next": {"N": str(successor.last)}},
         }
         if head is None:
-            return {**move, "ConditionExpression": "attribute_not_exists(#log) AND attribute_not_exists(#last)"}
+            return {
+                **move,
+                "ConditionExpression": "attribute_not_exists(#log) AND attribute_not_exists(#last)",
+            }
         move["ExpressionAttributeValues"][":seen"] = {"N": str(head.last)}
         return {**move, "ConditionExpression": "#log = :log AND #last = :seen"}
 
