@@ -8,19 +8,18 @@ import os
 import signal
 import sys
 
+from mangaassist.adapters.clients import client
+from services.catalogue.server import CatalogueServer, Table
 from services.catalogue.settings import Settings, read_settings
+from services.catalogue.table import CatalogueTable
 from services.catalogue.telemetry import SERVICE, configure_logs
 
 log = logging.getLogger("services.catalogue")
 
 
-async def serve(settings: Settings) -> int:
+async def serve(table: Table, settings: Settings) -> int:
     """Serve until told to stop; 1 when the port cannot be had."""
-    from mangaassist.adapters.clients import client
-    from services.catalogue.server import CatalogueServer
-
-    # Slower than this, a turn is better served by the read model.
-    server = CatalogueServer(client("dynamodb", read_timeout_seconds=2.0, attempts=2), settings)
+    server = CatalogueServer(table, settings)
     try:
         await server.start()
     except (RuntimeError, OSError) as error:
@@ -39,7 +38,9 @@ def main() -> int:
     settings = read_settings()
     os.environ.setdefault("POWERTOOLS_SERVICE_NAME", SERVICE)
     configure_logs(settings.log_level)
-    return asyncio.run(serve(settings))
+    # Slower than this, the read model answers better.
+    dynamodb = client("dynamodb", read_timeout_seconds=2.0, attempts=2)
+    return asyncio.run(serve(CatalogueTable(dynamodb, settings.table, settings.shard), settings))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,6 @@ class Calls(grpc.aio.ServerInterceptor):
 
     def _ended(self, method: str, code: str, began: float, context: Any) -> None:
         milliseconds = (time.monotonic() - began) * 1000
-        self._meters.call(method, code, milliseconds)
         if log.isEnabledFor(logging.INFO):
             facts = {
                 "method": method,
@@ -127,6 +126,7 @@ class Calls(grpc.aio.ServerInterceptor):
                 "request_id": _request_id(context),
             }
             log.info("call", extra={"facts": facts})
+        self._meters.call(method, code, milliseconds)
 
 
 def _time_left(context: Any) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc
 import grpc.aio
@@ -18,12 +18,11 @@ from grpc_reflection.v1alpha import reflection
 
 from mangaassist.catalogue_api.v1 import catalogue_pb2_grpc
 from services.catalogue.calls import Calls
-from services.catalogue.follower import Follower
+from services.catalogue.follower import Follower, Store
 from services.catalogue.health import NOT_SERVING, SERVICE_NAME, SERVING, Health
-from services.catalogue.products import Products
+from services.catalogue.products import Books, Products
 from services.catalogue.service import NAME, CatalogueService
 from services.catalogue.settings import Settings
-from services.catalogue.table import CatalogueTable
 from services.catalogue.telemetry import Meters
 
 OPTIONS: Final = (
@@ -47,13 +46,16 @@ STREAMS_PER_CALL: Final = 16
 log = logging.getLogger(__name__)
 
 
-class CatalogueServer:
-    """One server; ``client`` is a dynamodb client."""
+class Table(Store, Books, Protocol):
+    """All that is read of the table."""
 
-    def __init__(self, client: Any, settings: Settings) -> None:
+
+class CatalogueServer:
+    """One server over one table."""
+
+    def __init__(self, table: Table, settings: Settings) -> None:
         self._settings = settings
         self._meters = Meters()
-        table = CatalogueTable(client, settings.table, settings.shard)
         self._follower = Follower(
             table,
             poll_seconds=settings.poll_seconds,

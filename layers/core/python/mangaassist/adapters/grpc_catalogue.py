@@ -49,7 +49,7 @@ SERVICE_CONFIG: Final[Mapping[str, Any]] = {
             },
         }
     ],
-    # Retries stop while more than half of the calls fail: they would only add to the trouble.
+    # After a run of failures retries pause: they would only add to the trouble.
     "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
 }
 OPTIONS: Final = (
