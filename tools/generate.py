@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def generated() -> Iterator[tuple[Path, str]]:
     """Each generated file with what it should contain."""
     yield from protocol_schemas()
+    yield from grpc_stubs()
     yield ROOT / "requirements.txt", exported_lock()
     yield ROOT / "docs" / "mangactl.md", command_reference()
     yield ROOT / "docs" / "runbooks" / "README.md", runbook_index()
@@ -59,6 +60,13 @@ def protocol_schemas() -> Iterator[tuple[Path, str]]:
         }
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         yield ROOT / "docs" / "protocol" / f"v{version}.schema.json", text
+
+
+def grpc_stubs() -> Iterator[tuple[Path, str]]:
+    """The Python of the gRPC contracts."""
+    from tools.stubs import stubs
+
+    yield from stubs()
 
 
 def _optional_when_absent(definitions: dict[str, dict[str, object]]) -> None:
