@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def generated() -> Iterator[tuple[Path, str]]:
     """Each generated file with what it should contain."""
     yield from protocol_schemas()
+    yield from grpc_stubs()
     yield ROOT / "requirements.txt", exported_lock()
     yield ROOT / "docs" / "mangactl.md", command_reference()
     yield ROOT / "docs" / "runbooks" / "README.md", runbook_index()
@@ -75,6 +76,13 @@ def _as_of_version(definitions: dict[str, Any], version: int) -> None:
             "in_stock": {"title": "In Stock", "type": "boolean"},
         }
         card["required"] = sorted({*card["required"], "price", "in_stock"})
+
+
+def grpc_stubs() -> Iterator[tuple[Path, str]]:
+    """The Python of the gRPC contracts."""
+    from tools.stubs import stubs
+
+    yield from stubs()
 
 
 def _optional_when_absent(definitions: dict[str, dict[str, object]]) -> None:

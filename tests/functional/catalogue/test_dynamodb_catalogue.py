@@ -26,6 +26,9 @@ class Forgetful:
         self._client, self._times = client, times
         self.calls: list[int] = []
 
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._client, operation)
+
     def batch_write_item(self, RequestItems: dict[str, list[Any]]) -> dict[str, Any]:
         requests = RequestItems[TABLE]
         self.calls.append(len(requests))
@@ -98,7 +101,7 @@ def test_what_a_batch_left_undone_is_done(stores: Stores) -> None:
     DynamoDBCatalogue(client, TABLE, writers=1, sleep=time.sleep_now).write(
         [(series(n), "h") for n in range(12)]
     )
-    assert client.calls == [24, 12, 6, 12]
+    assert client.calls == [24, 12, 6]
     assert len(time.sleeps) == 2
     client = Forgetful(stores.dynamodb, times=2)
     found = DynamoDBCatalogue(client, TABLE, sleep=time.sleep_now).content_hashes(

@@ -138,7 +138,11 @@ class DependencyError(MangaAssistError):
 
 
 class DependencyThrottled(DependencyError):
-    """The service asked us to slow down."""
+    """The service asked us to slow down, for ``retry_after_seconds`` where it said so."""
+
+    def __init__(self, dependency: str, reason: str, *, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(dependency, reason)
 
 
 class DependencyTimeout(DependencyError):

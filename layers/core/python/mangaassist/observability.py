@@ -62,6 +62,11 @@ def observed(path_type: PathType) -> Callable[[Handler[Result]], Handler[Result]
     return decorate
 
 
+def current_request_id() -> str:
+    """The id of the request being served; empty outside of a handler."""
+    return _request_id.get()
+
+
 def request_id_of(event: object, context: Any) -> str:
     """The id a request already has: from API Gateway, a function of ours or CloudFormation; else Lambda's own."""
     facts = _facts(event)

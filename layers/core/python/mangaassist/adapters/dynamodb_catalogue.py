@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from mangaassist.adapters.dynamodb_changes import DynamoDBChangeLog
 from mangaassist.adapters.errors import translated
 from mangaassist.errors import DependencyThrottled
 
@@ -54,6 +55,7 @@ class DynamoDBCatalogue:
         self, client: Any, table: str, *, writers: int = 2, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._table = _Table(client, table, sleep)
+        self._changes = DynamoDBChangeLog(client, table, sleep=sleep)
         self._writers = writers
 
     def content_hashes(self, series_ids: Sequence[str]) -> dict[str, str]:
@@ -66,15 +68,16 @@ class DynamoDBCatalogue:
         }
 
     def write(self, records: Sequence[tuple[SeriesRecord, str]]) -> None:
-        """Write all volumes, and only when they are in, the series items with their receipts."""
+        """Write all volumes, and only when they are in, the series items with their receipts, logged as changes."""
         from mangaassist.catalogue.items import series_item, volume_items
 
         volumes = [_wire(item) for record, _ in records for item in volume_items(record)]
-        series = [_wire(series_item(record, content_hash)) for record, content_hash in records]
         with ThreadPoolExecutor(self._writers, thread_name_prefix="catalogue") as pool:
-            for items in (volumes, series):
-                # list() waits for this kind to be written, and raises what a thread raised.
-                list(pool.map(self._table.put, _chunks(items, PUT_LIMIT)))
+            # list() waits for all to be written, and raises what a thread raised.
+            list(pool.map(self._table.put, _chunks(volumes, PUT_LIMIT)))
+        self._changes.write(
+            [(record.series_id, _wire(series_item(record, content_hash))) for record, content_hash in records]
+        )
 
     def record_run(self, feed: FeedObject, run: RunRecord) -> None:
         """Keep the state of the latest run over ``feed``."""

@@ -5,6 +5,8 @@
 | series | ``SERIES#<series_id>`` | ``SERIES`` |
 | volume | ``ASIN#<asin>`` | ``PRODUCT`` |
 | ingest run | ``RUN#<object key>`` | ``RUN`` |
+| change of some series | ``CHANGES#<shard>`` | ``ENTRY#<sequence>`` |
+| where a shard of the change log ends | ``CHANGES#<shard>`` | ``HEAD`` |
 """
 
 from __future__ import annotations
@@ -32,11 +34,28 @@ def run_key(object_key: str) -> dict[str, str]:
     return {"pk": f"RUN#{object_key}", "sk": "RUN"}
 
 
+def change_key(shard: str, sequence: int) -> dict[str, str]:
+    """Key of an entry of the change log; entries of a shard sort by sequence, and before its head."""
+    return {"pk": f"CHANGES#{shard}", "sk": f"ENTRY#{sequence:015d}"}
+
+
+def change_head_key(shard: str) -> dict[str, str]:
+    """Key of the item that knows the last entry of a shard."""
+    return {"pk": f"CHANGES#{shard}", "sk": "HEAD"}
+
+
 def series_item(record: SeriesRecord, content_hash: str) -> Item:
     """The facts of a series. ``content_hash`` is its receipt: written last, it says that all its volumes are there."""
     facts = record.model_dump(mode="json", exclude={"volumes", "rating"}, exclude_none=True)
     rating = {"average": Decimal(str(record.rating.average)), "count": record.rating.count}
-    return {**series_key(record.series_id), **facts, "rating": rating, "content_hash": content_hash}
+    return {
+        **series_key(record.series_id),
+        **facts,
+        "rating": rating,
+        # Whoever reads a series finds its volumes by their keys; the table has no index by series.
+        "asins": [volume.asin for volume in sorted(record.volumes, key=lambda volume: volume.volume)],
+        "content_hash": content_hash,
+    }
 
 
 def volume_items(record: SeriesRecord) -> list[Item]:

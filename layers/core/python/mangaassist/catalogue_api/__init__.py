@@ -1,0 +1,1 @@
+"""The catalogue service's contract in Python; generated from ``services/catalogue/proto``."""

@@ -1,0 +1,1 @@
+"""The product catalogue over gRPC (CAT-1): ``python -m services.catalogue`` (README.md)."""

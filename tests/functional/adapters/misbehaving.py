@@ -1,0 +1,209 @@
+"""A raw HTTP server that does to each connection what its script says, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from io import BufferedReader
+from typing import Any
+
+
+@dataclass
+class Request:
+    """What arrived: the request line and the headers in small letters."""
+
+    line: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Connection:
+    """One accepted connection and the events a script may use."""
+
+    socket: socket.socket
+    reader: BufferedReader
+    server: Misbehaving
+
+    def send(self, payload: bytes) -> None:
+        """Every byte."""
+        self.socket.sendall(payload)
+
+    def reset(self) -> None:
+        """Close with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # The socket closes when nothing made from it is open any more.
+        self.reader.close()
+        self.socket.close()
+
+
+Script = Callable[[Connection], None]
+
+
+@dataclass
+class Misbehaving:
+    """Scripts are taken in turn, one for each request; the last stays."""
+
+    scripts: list[Script] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    asked: queue.Queue[Request] = field(default_factory=queue.Queue)
+    """The same requests, for whoever waits for one."""
+    left: threading.Event = field(default_factory=threading.Event)
+    """Set when a client closed its connection while a script was silent."""
+    connections: int = 0
+    url: str = ""
+    _open: list[socket.socket] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def will(self, *scripts: Script) -> None:
+        """What to do with the next requests."""
+        self.scripts[:] = scripts
+
+    def handle(self, accepted: socket.socket) -> None:
+        """Serve one connection until either side closes it."""
+        # ValueError: a script closed the reader.
+        with suppress(OSError, ValueError), accepted, accepted.makefile("rb") as reader:
+            connection = Connection(accepted, reader, self)
+            while line := reader.readline().decode("latin-1").strip():
+                headers: dict[str, str] = {}
+                while header := reader.readline().decode("latin-1").strip():
+                    name, _, value = header.partition(":")
+                    headers[name.lower()] = value.strip()
+                request = Request(line, headers)
+                with self._lock:
+                    script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+                    self.requests.append(request)
+                self.asked.put(request)
+                script(connection)
+
+
+@contextmanager
+def misbehaving() -> Iterator[Misbehaving]:
+    """The server, listening."""
+    server = Misbehaving()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    threads: list[threading.Thread] = []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                accepted, _ = listener.accept()
+                server.connections += 1
+                server._open.append(accepted)
+                thread = threading.Thread(target=server.handle, args=(accepted,), daemon=True)
+                threads.append(thread)
+                thread.start()
+
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
+    try:
+        yield server
+    finally:
+        # A plain close would leave accept() waiting.
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        accepting.join()
+        for accepted in server._open:
+            with suppress(OSError):
+                accepted.shutdown(socket.SHUT_RDWR)
+            accepted.close()
+        for thread in threads:
+            thread.join()
+
+
+def head(status: str = "200 OK", content_type: str = "application/json", **headers: str) -> bytes:
+    """The beginning of an answer up to its body."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def answer(
+    body: Any, status: str = "200 OK", content_type: str = "application/json", **headers: str
+) -> Script:
+    """A whole answer; what is not bytes is sent as JSON."""
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def script(connection: Connection) -> None:
+        connection.send(head(status, content_type, Content_Length=str(len(payload)), **headers) + payload)
+
+    return script
+
+
+def silence(before: bytes = b"") -> Script:
+    """``before``, then nothing until the client leaves."""
+
+    def script(connection: Connection) -> None:
+        if before:
+            connection.send(before)
+        _until_left(connection)
+
+    return script
+
+
+def drip(first: bytes, drop: bytes) -> Script:
+    """``first``, then ``drop`` again and again, often enough that no single read waits long, until the client leaves."""
+
+    def script(connection: Connection) -> None:
+        connection.send(first)
+        connection.socket.settimeout(0.01)
+        with suppress(OSError):
+            while True:
+                connection.send(drop)
+                with suppress(TimeoutError):
+                    if not connection.socket.recv(1):
+                        break
+        connection.server.left.set()
+
+    return script
+
+
+def flood(first: bytes, piece: bytes) -> Script:
+    """``first``, then ``piece`` without end, until the client leaves."""
+
+    def script(connection: Connection) -> None:
+        try:
+            connection.send(first)
+            while True:
+                connection.send(piece)
+        except OSError:
+            connection.server.left.set()
+            raise
+
+    return script
+
+
+def reset_after(before: bytes) -> Script:
+    """``before``, then a broken connection."""
+
+    def script(connection: Connection) -> None:
+        connection.send(before)
+        connection.reset()
+
+    return script
+
+
+def hang_up(connection: Connection) -> None:
+    """Close without a word."""
+    connection.socket.shutdown(socket.SHUT_RDWR)
+    connection.socket.close()
+
+
+def _until_left(connection: Connection) -> None:
+    with suppress(OSError):
+        while connection.socket.recv(1):
+            pass
+    connection.server.left.set()
+
+
+def refused_url() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
