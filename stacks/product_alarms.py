@@ -342,6 +342,14 @@ RETRIEVAL: Final = (
         "reranker-fallback",
     ),
     _share(
+        "StoreServiceMissedAlarm",
+        metrics.STORE_SERVICE_MISSED,
+        metrics.TURN_COUNT,
+        10,
+        "Over 10% of the answers go without a service of the store: no price, no rating or unconfirmed titles",
+        "store-service-missed",
+    ),
+    _share(
         "ClassifierFallbackAlarm",
         metrics.INTENT_CLASSIFIER_FALLBACK,
         metrics.TURN_COUNT,

@@ -27,7 +27,10 @@ _DIGEST_BYTES = 9
 LimitQuery = Annotated[int, Query(ge=1, le=HIGHEST_LIMIT, description="Entries of a page, at most.")]
 PageTokenQuery = Annotated[
     str,
-    Query(max_length=LONGEST_TOKEN, description="`next_page_token` of the page before; empty for the first page."),
+    Query(
+        max_length=LONGEST_TOKEN,
+        description="`next_page_token` of the page before; empty for the first page.",
+    ),
 ]
 
 
@@ -52,7 +55,9 @@ class Position:
 
 def encode(of_list: Sequence[str], position: Position) -> str:
     """The token for what follows ``position`` in the list that ``of_list`` names."""
-    content = json.dumps([position.at.astimezone(UTC).isoformat(), position.key], separators=(",", ":")).encode()
+    content = json.dumps(
+        [position.at.astimezone(UTC).isoformat(), position.key], separators=(",", ":")
+    ).encode()
     return base64.urlsafe_b64encode(_digest(of_list, content) + content).rstrip(b"=").decode("ascii")
 
 

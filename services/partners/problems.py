@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 class Finding(BaseModel):
     """One thing that is wrong with a request."""
 
-    location: str = Field(description="Where: `query.asin.0`, `body.price.amount`.", examples=["query.asin.0"])
+    location: str = Field(
+        description="Where: `query.asin.0`, `body.price.amount`.", examples=["query.asin.0"]
+    )
     detail: str = Field(examples=["String should match pattern '^[A-Z0-9]{10}$'"])
     type: str = Field(description="For programs.", examples=["string_pattern_mismatch"])
 
@@ -72,7 +74,10 @@ class Problem(Exception):
             errors=list(self.errors) if self.errors else None,
         )
         return JSONResponse(
-            document.model_dump(exclude_none=True), self.status, dict(self.headers or {}), media_type=MEDIA_TYPE
+            document.model_dump(exclude_none=True),
+            self.status,
+            dict(self.headers or {}),
+            media_type=MEDIA_TYPE,
         )
 
 
@@ -150,7 +155,10 @@ def install(app: FastAPI) -> None:
 
 _EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("The page token is none of this list.", "this page token was not given out for this list"),
-    401: ("No credential, or an unknown one.", "send Authorization: Bearer with a credential of this service"),
+    401: (
+        "No credential, or an unknown one.",
+        "send Authorization: Bearer with a credential of this service",
+    ),
     403: ("The credential may only read.", "writing needs the administrator's credential"),
     404: ("There is no such thing, or it is somebody else's.", "there is no such order"),
     408: ("The body did not arrive in time.", "the body did not arrive within 10 s"),
@@ -159,7 +167,10 @@ _EXAMPLES: dict[int, tuple[str, str]] = {
     413: ("The body is too large.", "the body is larger than 65536 bytes"),
     415: ("The body is not JSON.", "send application/json"),
     422: ("The request does not validate.", "the request does not validate: mend what `errors` names"),
-    500: ("A surprise.", "the service failed on this request; it is not your fault, and trying again may help"),
+    500: (
+        "A surprise.",
+        "the service failed on this request; it is not your fault, and trying again may help",
+    ),
     503: ("The database or the service is busy.", "the database is busy: try again in a moment"),
 }
 

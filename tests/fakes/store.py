@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mangaassist.chat.shelf import Shelves
+from mangaassist.chat.shelf import Services, Shelves
 from mangaassist.errors import DependencyError
 from mangaassist.store.facts import Amount, Offer, Product, RatingSummary, TrustSignals
 from mangaassist.store.ports import FindBy, Page
@@ -76,7 +76,11 @@ class FakeStore:
 
     def shelves(self, missing: list[tuple[str, str]] | None = None, *, budget_ms: int = 800) -> Shelves:
         heard = [] if missing is None else missing
-        return Shelves(self, self, self, on_missing=lambda *told: heard.append(told), budget_ms=budget_ms)
+        return Shelves(
+            lambda: Services(self, self, self),
+            on_missing=lambda *told: heard.append(told),
+            budget_ms=budget_ms,
+        )
 
     async def _answer(
         self, service: str, asins: Sequence[str], deadline_ms: int, known: Mapping[str, Fact]

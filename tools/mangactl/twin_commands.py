@@ -22,7 +22,9 @@ app = typer.Typer(
 
 PortBaseOption = Annotated[
     int | None,
-    typer.Option("--port-base", min=1024, max=LAST_PORT_BASE, help="First of its ports; else TWIN_PORT_BASE."),
+    typer.Option(
+        "--port-base", min=1024, max=LAST_PORT_BASE, help="First of its ports; else TWIN_PORT_BASE."
+    ),
 ]
 
 

@@ -71,7 +71,9 @@ def _engine(url: str, wait_seconds: float) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=wait_seconds, pool_pre_ping=True)
+            return create_engine(
+                parsed, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=wait_seconds, pool_pre_ping=True
+            )
         if parsed.database in (None, "", ":memory:"):
             raise DatabaseError("SQLite needs a file: sqlite:///relative/path or sqlite:////absolute/path")
         engine = create_engine(

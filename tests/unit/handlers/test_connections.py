@@ -97,7 +97,9 @@ def test_a_version_we_do_not_speak_is_refused_with_those_we_do(
 ) -> None:
     reply = connect.handler(handshake(protocol_version=version), context)
     assert reply["statusCode"] == 400
-    assert json.loads(reply["body"]) == {"message": "Unsupported protocol_version; this server speaks 1, 2, 3."}
+    assert json.loads(reply["body"]) == {
+        "message": "Unsupported protocol_version; this server speaks 1, 2, 3."
+    }
     assert sessions.opened == []
     assert emitted()["ConnectionRefused"]["reason"] == "unsupported_version"
 

@@ -239,6 +239,14 @@ RERANKER_FALLBACK: Final = Metric(
     ((), ("reason",)),
 )
 
+STORE_SERVICE_MISSED: Final = Metric(
+    "StoreServiceMissed",
+    Unit.COUNT,
+    "answers without what a service of the store knows of their products, by service (GEN-7, RES-4)",
+    (Sender.MESSAGE,),
+    ((), ("service",)),
+)
+
 # --- models ---------------------------------------------------------------------------------------
 
 BEDROCK_INVOCATION: Final = Metric(

@@ -139,6 +139,11 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     """Base of the partners' services; absent where there are none."""
     partners_credential_secret: str | None = None
     """ARN of the secret with the credential that partners take."""
+    partner_pricing_url: str | None = None
+    """Where pricing answers, if not where the others do; so for reviews."""
+    partner_pricing_credential_secret: str | None = None
+    partner_reviews_url: str | None = None
+    partner_reviews_credential_secret: str | None = None
     personalize_user_campaign: str | None = None
     """ARN of the campaign or recommender that knows titles for a shopper."""
     personalize_similar_campaign: str | None = None

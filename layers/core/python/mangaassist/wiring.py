@@ -16,8 +16,11 @@ from mangaassist.settings import MessageSettings, SessionSettings
 
 if TYPE_CHECKING:
     from mangaassist.adapters.dynamodb_sessions import DynamoDBSessions
+    from mangaassist.adapters.partner_http import PartnerHttp
     from mangaassist.chat.service import ChatService
+    from mangaassist.chat.shelf import Services
     from mangaassist.ports import FrameChannel, ProvisionedModels
+    from mangaassist.store.ports import Pricing, Products, Reviews
 
 
 @cache
@@ -60,6 +63,7 @@ def chat_service() -> ChatService:
     from mangaassist.adapters.sagemaker_intents import SageMakerIntents
     from mangaassist.adapters.sagemaker_reranker import SageMakerReranker
     from mangaassist.chat.service import ChatService
+    from mangaassist.chat.shelf import Shelves
     from mangaassist.chat.turn import TurnStory
     from mangaassist.chat.understanding import Understanding
     from mangaassist.retrieval.reranking import Reranking
@@ -106,6 +110,7 @@ def chat_service() -> ChatService:
                 search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
                 reranking=reranking,
             ),
+            shelves=Shelves(lambda: _store(settings), on_missing=_store_missed),
             policies=policies,
             model=BedrockLanguageModel(bedrock, json.loads(settings.model_profiles or "{}")),
             judge=LambdaJudge(
@@ -119,6 +124,40 @@ def chat_service() -> ChatService:
         session_ttl_seconds=settings.session_ttl_seconds,
         on_turn_failed=_turn_failed,
     )
+
+
+def _store(settings: MessageSettings) -> Services:
+    from mangaassist.chat.shelf import Services
+    from mangaassist.store.unconnected import NoPricing, NoProducts, NoReviews
+
+    products: Products = NoProducts()
+    if settings.catalogue_target:
+        from mangaassist.adapters.grpc_catalogue import GrpcProducts, connect
+        from mangaassist.observability import current_request_id
+
+        channel = connect(settings.catalogue_target, tls=settings.catalogue_tls == "true")
+        products = GrpcProducts(channel, request_id=current_request_id)
+    pricing: Pricing = NoPricing()
+    if http := _partner(settings, settings.partner_pricing_url, settings.partner_pricing_credential_secret):
+        from mangaassist.adapters.partner_pricing import HttpPricing
+
+        pricing = HttpPricing(http)
+    reviews: Reviews = NoReviews()
+    if http := _partner(settings, settings.partner_reviews_url, settings.partner_reviews_credential_secret):
+        from mangaassist.adapters.partner_reviews import HttpReviews
+
+        reviews = HttpReviews(http)
+    return Services(products, pricing, reviews)
+
+
+def _partner(settings: MessageSettings, own_url: str | None, own_secret: str | None) -> PartnerHttp | None:
+    """The client of one partner; those at one address share it."""
+    url, secret = own_url or settings.partners_url, own_secret or settings.partners_credential_secret
+    if url is None or secret is None:
+        return None
+    from mangaassist.adapters.partner_clients import partner_http
+
+    return partner_http(url, secret)
 
 
 def _provisioned(settings: MessageSettings) -> ProvisionedModels:
@@ -143,6 +182,13 @@ def _classifier_fell_back(reason: str) -> None:
 def _reranker_fell_back(reason: str) -> None:
     logger().warning("reranker unavailable; search order kept", reason=reason)
     count(metrics.RERANKER_FALLBACK, reason=reason)
+
+
+def _store_missed(service: str, reason: str) -> None:
+    logger().warning(
+        "a service of the store did not answer; its facts are left out", service=service, reason=reason
+    )
+    count(metrics.STORE_SERVICE_MISSED, service=service)
 
 
 def _model_fell_back(fallback_from: str, fallback_to: str, reason: str) -> None:

@@ -53,26 +53,50 @@ Fallback = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelves:
-    """The services behind product cards. ``on_missing`` is told ``(service, reason)`` of each that did not answer."""
+class Services:
+    """The clients of the services behind product cards."""
 
     products: Products
     pricing: Pricing
     reviews: Reviews
-    on_missing: Fallback
-    budget_ms: int = BUDGET_MS
+
+
+class Shelves:
+    """What the services say, asked for once per turn."""
+
+    def __init__(
+        self, open_services: Callable[[], Services], *, on_missing: Fallback, budget_ms: int = BUDGET_MS
+    ) -> None:
+        """
+        Args:
+            open_services: makes the clients. It takes a good tenth of a second, for the libraries behind them, so it is
+                called once, in a thread, and not before a turn may need it.
+            on_missing: told ``(service, reason)`` of each service that did not answer.
+            budget_ms: longest wait for all of them together.
+        """
+        self._open = open_services
+        self._on_missing = on_missing
+        self._budget_ms = budget_ms
+        self._services: Services | None = None
+
+    async def prepare(self) -> Services:
+        """Have the clients at hand; worth doing while something else is waited for."""
+        if self._services is None:
+            self._services = await asyncio.to_thread(self._open)
+        return self._services
 
     async def of(self, asins: Sequence[str], stopwatch: Stopwatch) -> Shelf:
         """Everything known about ``asins`` when the budget, or the turn's time, is over."""
         asked = list(dict.fromkeys(asins))
         if not asked:
             return Shelf()
-        budget_ms = min(self.budget_ms, stopwatch.remaining_ms("enrichment"))
         with stopwatch.stage("enrichment"):
+            services = await self.prepare()
+            budget_ms = min(self._budget_ms, stopwatch.remaining_ms("enrichment"))
             products, offers, ratings = await asyncio.gather(
-                self._ask(CATALOGUE, self.products.get(asked, deadline_ms=budget_ms), budget_ms),
-                self._ask(PRICING, self.pricing.offers(asked, deadline_ms=budget_ms), budget_ms),
-                self._ask(REVIEWS, self.reviews.ratings(asked, deadline_ms=budget_ms), budget_ms),
+                self._ask(CATALOGUE, services.products.get(asked, deadline_ms=budget_ms), budget_ms),
+                self._ask(PRICING, services.pricing.offers(asked, deadline_ms=budget_ms), budget_ms),
+                self._ask(REVIEWS, services.reviews.ratings(asked, deadline_ms=budget_ms), budget_ms),
             )
         answers = {CATALOGUE: products, PRICING: offers, REVIEWS: ratings}
         return Shelf(
@@ -88,7 +112,7 @@ class Shelves:
             async with asyncio.timeout(budget_ms / 1000):
                 return await asking
         except TimeoutError:
-            self.on_missing(service, DependencyTimeout(service, "budget").reason)
+            self._on_missing(service, DependencyTimeout(service, "budget").reason)
         except DependencyError as error:
-            self.on_missing(service, error.reason)
+            self._on_missing(service, error.reason)
         return None

@@ -182,6 +182,7 @@ class TurnStory:
             return sure, [], []
         degraded: list[str] = []
         retrieving = asyncio.ensure_future(self.retriever.retrieve(text, stopwatch))
+        preparing = asyncio.ensure_future(self.shelves.prepare())
         try:
             if sure is None:
                 sure, fallback = await self.understanding.by_classifier(text, stopwatch)
@@ -196,10 +197,11 @@ class TurnStory:
                 dependency = error.dependency if isinstance(error, DependencyError) else "retrieval"
                 return sure, [], [*degraded, dependency]
         finally:
-            if not retrieving.done():
-                retrieving.cancel()
-            elif not retrieving.cancelled():
-                retrieving.exception()  # A dropped speculation's failure concerns nobody.
+            for speculation in (retrieving, preparing):
+                if not speculation.done():
+                    speculation.cancel()
+                elif not speculation.cancelled():
+                    speculation.exception()  # A dropped speculation's failure concerns nobody.
 
     async def _context(
         self,
