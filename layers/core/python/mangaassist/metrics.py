@@ -79,6 +79,7 @@ DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "model_id": "a model of the policy",
         "protocol_version": "a version we speak",
         "reason": "an error's short code, never its text",
+        "service": "a service of the store that a turn asks: catalogue, pricing or reviews",
         "service_name": "the function that called",
         "stage": "a stage of the guardrail pipeline",
         "task_type": "a task of the model policy",
