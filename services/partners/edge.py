@@ -80,7 +80,9 @@ class Limits:
             await self._app(scope, receive, send)
             return
         if self._running >= self._most_running:
-            busy = Problem(503, "too many requests are running: try again in a moment", headers={"Retry-After": "1"})
+            busy = Problem(
+                503, "too many requests are running: try again in a moment", headers={"Retry-After": "1"}
+            )
             await busy.response()(scope, receive, send)
             return
         self._running += 1
@@ -94,7 +96,9 @@ class Limits:
             self._running -= 1
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        too_large = Problem(413, f"the body is larger than {MOST_BODY_BYTES} bytes", headers={"Connection": "close"})
+        too_large = Problem(
+            413, f"the body is larger than {MOST_BODY_BYTES} bytes", headers={"Connection": "close"}
+        )
         length = Headers(scope=scope).get("content-length", "0")
         if length.isdecimal() and int(length) > MOST_BODY_BYTES:
             raise too_large
@@ -115,7 +119,9 @@ class Limits:
                         return b"".join(parts)
         except TimeoutError:
             raise Problem(
-                408, f"the body did not arrive within {self._body_seconds:g} s", headers={"Connection": "close"}
+                408,
+                f"the body did not arrive within {self._body_seconds:g} s",
+                headers={"Connection": "close"},
             ) from None
 
 

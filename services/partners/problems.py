@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 class Finding(BaseModel):
     """One thing that is wrong with a request."""
 
-    location: str = Field(description="Where: `query.asin.0`, `body.price.amount`.", examples=["query.asin.0"])
+    location: str = Field(
+        description="Where: `query.asin.0`, `body.price.amount`.", examples=["query.asin.0"]
+    )
     detail: str = Field(examples=["String should match pattern '^[A-Z0-9]{10}$'"])
     type: str = Field(description="For programs.", examples=["string_pattern_mismatch"])
 
@@ -72,7 +74,10 @@ class Problem(Exception):
             errors=list(self.errors) if self.errors else None,
         )
         return JSONResponse(
-            document.model_dump(exclude_none=True), self.status, dict(self.headers or {}), media_type=MEDIA_TYPE
+            document.model_dump(exclude_none=True),
+            self.status,
+            dict(self.headers or {}),
+            media_type=MEDIA_TYPE,
         )
 
 
@@ -122,7 +127,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return Problem(422, "the request does not validate: mend what `errors` names", errors=told).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """What the router itself refuses: 404 and 405; and FastAPI's 400 for a body that is no text."""
     assert isinstance(error, HTTPException)
     details = {
@@ -130,7 +135,13 @@ async def _http(_: Request, error: Exception) -> Response:
         405: "this path does not take this method: the Allow header names those it takes",
     }
     detail = details.get(error.status_code, "the request cannot be read")
-    return Problem(error.status_code, detail, headers=error.headers).response()
+    headers = error.headers
+    if error.status_code == 405:
+        # The router names the methods of the first route of this path only.
+        template = getattr(request.scope.get("route"), "path", "")
+        methods: dict[str, Any] = request.app.openapi()["paths"].get(template, {})
+        headers = {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else headers
+    return Problem(error.status_code, detail, headers=headers).response()
 
 
 async def _database(_: Request, error: Exception) -> Response:
@@ -150,7 +161,10 @@ def install(app: FastAPI) -> None:
 
 _EXAMPLES: dict[int, tuple[str, str]] = {
     400: ("The page token is none of this list.", "this page token was not given out for this list"),
-    401: ("No credential, or an unknown one.", "send Authorization: Bearer with a credential of this service"),
+    401: (
+        "No credential, or an unknown one.",
+        "send Authorization: Bearer with a credential of this service",
+    ),
     403: ("The credential may only read.", "writing needs the administrator's credential"),
     404: ("There is no such thing, or it is somebody else's.", "there is no such order"),
     408: ("The body did not arrive in time.", "the body did not arrive within 10 s"),
@@ -159,7 +173,10 @@ _EXAMPLES: dict[int, tuple[str, str]] = {
     413: ("The body is too large.", "the body is larger than 65536 bytes"),
     415: ("The body is not JSON.", "send application/json"),
     422: ("The request does not validate.", "the request does not validate: mend what `errors` names"),
-    500: ("A surprise.", "the service failed on this request; it is not your fault, and trying again may help"),
+    500: (
+        "A surprise.",
+        "the service failed on this request; it is not your fault, and trying again may help",
+    ),
     503: ("The database or the service is busy.", "the database is busy: try again in a moment"),
 }
 

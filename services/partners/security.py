@@ -44,7 +44,9 @@ class Credentials:
             ("PARTNERS_ADMIN_CREDENTIAL", self.administrator),
         ):
             if not value:
-                raise BadCredentials(f"{variable} is not set: give a random text, such as `openssl rand -hex 32` makes")
+                raise BadCredentials(
+                    f"{variable} is not set: give a random text, such as `openssl rand -hex 32` makes"
+                )
             if len(value) < SHORTEST_CREDENTIAL or not _BEARER.fullmatch(f"bearer {value}"):
                 raise BadCredentials(
                     f"{variable} must be at least {SHORTEST_CREDENTIAL} of A-Z a-z 0-9 . _ ~ + / - : "
@@ -89,7 +91,9 @@ class Authorization:
         caller = self._credentials.caller(match[1]) if match else None
         if caller is None:
             headers = {"WWW-Authenticate": 'Bearer realm="partners"'}
-            return Problem(401, "send Authorization: Bearer with a credential of this service", headers=headers)
+            return Problem(
+                401, "send Authorization: Bearer with a credential of this service", headers=headers
+            )
         if scope["method"] not in SAFE_METHODS and caller != "administrator":
             return Problem(403, "writing needs the administrator's credential")
         return None

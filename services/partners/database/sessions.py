@@ -52,10 +52,13 @@ class Database:
         """A transaction: all of it at the end of the block, or nothing when the block raises."""
         # SQLite promotes a reader to a writer only while nobody else wrote in between, and fails at once otherwise
         # (https://www.sqlite.org/isolation.html): a transaction that will write says so when it begins.
-        with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-            with Session(connection, join_transaction_mode="rollback_only", autoflush=False) as session:
-                yield session
-                session.flush()
+        with (
+            self.engine.connect().execution_options(**{_WRITES: True}) as connection,
+            connection.begin(),
+            Session(connection, join_transaction_mode="rollback_only", autoflush=False) as session,
+        ):
+            yield session
+            session.flush()
 
     def answers(self) -> bool:
         """Whether a query comes back."""
@@ -71,7 +74,9 @@ def _engine(url: str, wait_seconds: float) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=wait_seconds, pool_pre_ping=True)
+            return create_engine(
+                parsed, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=wait_seconds, pool_pre_ping=True
+            )
         if parsed.database in (None, "", ":memory:"):
             raise DatabaseError("SQLite needs a file: sqlite:///relative/path or sqlite:////absolute/path")
         engine = create_engine(

@@ -26,7 +26,9 @@ def add_customers(world: World, records: Sequence[SeriesRecord]) -> None:
         allowed = [record for record in records if record.volumes and (mature_allowed or not record.mature)]
         shelf = [record for record in allowed if not set(liked).isdisjoint(record.genres)] or allowed
         wanted = between(numbers, rule["favourite_series"])
-        drawn = numbers.choices(shelf, [record.rating.count + 1 for record in shelf], k=wanted) if shelf else []
+        drawn = (
+            numbers.choices(shelf, [record.rating.count + 1 for record in shelf], k=wanted) if shelf else []
+        )
         world.customers.append(
             {
                 "customer_id": customer_id(number),

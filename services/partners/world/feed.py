@@ -34,10 +34,14 @@ class Feed:
                 try:
                     record = read_line(line)
                 except RejectedLine as problem:
-                    raise FeedError(f"{where}: {problem.reason}; build the feed anew: python -m tools.catalogue build") from None
+                    raise FeedError(
+                        f"{where}: {problem.reason}; build the feed anew: python -m tools.catalogue build"
+                    ) from None
                 mine = {volume.asin for volume in record.volumes}
                 if record.series_id in found or mine & asins:
-                    raise FeedError(f"{where}: the series or one of its ASINs is in the feed already; leave one feed in the folder")
+                    raise FeedError(
+                        f"{where}: the series or one of its ASINs is in the feed already; leave one feed in the folder"
+                    )
                 found[record.series_id] = record
                 asins |= mine
         return [found[series_id] for series_id in sorted(found)]
@@ -51,7 +55,9 @@ def open_feed(folder: Path) -> Feed:
     """
     parts = tuple(sorted(folder.glob("*.jsonl")))
     if not parts:
-        raise FeedError(f"no *.jsonl in {folder}: build the feed with python -m tools.catalogue build --out FOLDER")
+        raise FeedError(
+            f"no *.jsonl in {folder}: build the feed with python -m tools.catalogue build --out FOLDER"
+        )
     digest = hashlib.sha256()
     for part in parts:
         content = part.read_bytes()

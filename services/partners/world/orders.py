@@ -17,6 +17,7 @@ from services.partners.world.rows import Row, World
 from services.partners.world.rules import between, chance, world_rules
 from services.partners.world.suspicious import suspicious_asins
 
+
 @dataclass
 class _Shelf:
     """What can be ordered, and what it cost when."""

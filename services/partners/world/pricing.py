@@ -81,7 +81,10 @@ def _history(
         changed = ago(rule["older_change_days_ago"])
         if kind < rule["raised_share"]:
             before = max(1, price * between(numbers, rule["raised_from_percent"]) // 100)
-            history = [Change(listed_at, before, None, earlier_stock()), Change(changed, price, list_price, stock)]
+            history = [
+                Change(listed_at, before, None, earlier_stock()),
+                Change(changed, price, list_price, stock),
+            ]
         elif kind < rule["raised_share"] + rule["past_sale_share"]:
             reduced = max(1, price * between(numbers, rule["past_sale_percent"]) // 100)
             over = changed + (epoch - changed) / 2

@@ -23,7 +23,9 @@ def suspicious_asins(records: Sequence[SeriesRecord], year: int) -> dict[str, Su
     candidates = [
         record
         for record in records
-        if is_established(record, year) and len(record.volumes) >= rule["series_volumes"] and not record.mature
+        if is_established(record, year)
+        and len(record.volumes) >= rule["series_volumes"]
+        and not record.mature
     ]
     numbers = chance("suspicious")
     picked = numbers.sample(candidates, min(len(candidates), rule["of_each_kind"] * len(KINDS)))
