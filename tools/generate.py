@@ -21,6 +21,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "mangactl.md", command_reference()
     yield ROOT / "docs" / "runbooks" / "README.md", runbook_index()
     yield policy_schema()
+    yield partners_api()
     yield infrastructure()
 
 
@@ -124,6 +125,13 @@ def runbook_index() -> str:
     from tools.runbooks import render
 
     return render()
+
+
+def partners_api() -> tuple[Path, str]:
+    """OpenAPI of the partner services; no database is opened for it."""
+    from services.partners.document import render
+
+    return ROOT / "docs" / "partners" / "openapi.json", render()
 
 
 def policy_schema() -> tuple[Path, str]:

@@ -45,7 +45,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except ValidationError as error:
         raise InvalidJudgeRequest(error) from None
     verdict = judge(
-        request.text, request.language, request.allowed_asins, wiring.directory(), observe=_observe
+        request.text,
+        request.language,
+        request.allowed_asins,
+        wiring.directory(),
+        trust=wiring.trust(),
+        observe=_observe,
     )
     logger().info("answer judged", stages=dict(verdict.stages), interventions=len(verdict.interventions))
     return {

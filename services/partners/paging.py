@@ -10,12 +10,13 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
+from sqlalchemy import ColumnElement, Select, and_, or_
 
 from services.partners.problems import Problem
 
@@ -23,6 +24,8 @@ DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 100
 LONGEST_TOKEN = 512
 _DIGEST_BYTES = 9
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 LimitQuery = Annotated[int, Query(ge=1, le=HIGHEST_LIMIT, description="Entries of a page, at most.")]
 PageTokenQuery = Annotated[
@@ -76,9 +79,29 @@ def decode(of_list: Sequence[str], token: str) -> Position | None:
         if digest != _digest(of_list, content):
             raise BadPageToken
         at, key = json.loads(content)
-        return Position(datetime.fromisoformat(at), key)
-    except (ValueError, TypeError, UnicodeError, binascii.Error):
+        return Position(datetime.fromisoformat(at).astimezone(UTC), str(key))
+    except (ValueError, TypeError, OverflowError, binascii.Error):
         raise BadPageToken from None
+
+
+def newest_first(
+    statement: Select[Row],
+    at: ColumnElement[datetime],
+    key: ColumnElement[str],
+    position: Position | None,
+    limit: int,
+) -> Select[Row]:
+    """The entries after ``position``, and one more than ``limit``, which says that there is a next page."""
+    if position is not None:
+        statement = statement.where(or_(at < position.at, and_(at == position.at, key < position.key)))
+    return statement.order_by(at.desc(), key.desc()).limit(limit + 1)
+
+
+def next_page_token(
+    of_list: Sequence[str], found: Sequence[Any], limit: int, last: Callable[[Any], Position]
+) -> str:
+    """The token of the page after the first ``limit`` of ``found``; empty when they are all."""
+    return encode(of_list, last(found[limit - 1])) if len(found) > limit else ""
 
 
 def _digest(of_list: Sequence[str], content: bytes) -> bytes:

@@ -127,7 +127,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return Problem(422, "the request does not validate: mend what `errors` names", errors=told).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """What the router itself refuses: 404 and 405; and FastAPI's 400 for a body that is no text."""
     assert isinstance(error, HTTPException)
     details = {
@@ -135,7 +135,13 @@ async def _http(_: Request, error: Exception) -> Response:
         405: "this path does not take this method: the Allow header names those it takes",
     }
     detail = details.get(error.status_code, "the request cannot be read")
-    return Problem(error.status_code, detail, headers=error.headers).response()
+    headers = error.headers
+    if error.status_code == 405:
+        # The router names the methods of the first route of this path only.
+        template = getattr(request.scope.get("route"), "path", "")
+        methods: dict[str, Any] = request.app.openapi()["paths"].get(template, {})
+        headers = {"Allow": ", ".join(sorted(method.upper() for method in methods))} if methods else headers
+    return Problem(error.status_code, detail, headers=headers).response()
 
 
 async def _database(_: Request, error: Exception) -> Response:

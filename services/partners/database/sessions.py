@@ -52,10 +52,13 @@ class Database:
         """A transaction: all of it at the end of the block, or nothing when the block raises."""
         # SQLite promotes a reader to a writer only while nobody else wrote in between, and fails at once otherwise
         # (https://www.sqlite.org/isolation.html): a transaction that will write says so when it begins.
-        with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-            with Session(connection, join_transaction_mode="rollback_only", autoflush=False) as session:
-                yield session
-                session.flush()
+        with (
+            self.engine.connect().execution_options(**{_WRITES: True}) as connection,
+            connection.begin(),
+            Session(connection, join_transaction_mode="rollback_only", autoflush=False) as session,
+        ):
+            yield session
+            session.flush()
 
     def answers(self) -> bool:
         """Whether a query comes back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,36 +13,47 @@ Row = dict[str, Any]
 """One row: the columns of its table."""
 
 
-def _of(model: type[models.Base]) -> list[Row]:
-    return field(default_factory=list[Row], metadata={"model": model})
-
-
 @dataclass
 class World:
-    """Rows by table; a field's table stands in its metadata."""
+    """Rows by table."""
 
     epoch: datetime
-    series: list[Row] = _of(models.Series)
-    products: list[Row] = _of(models.Product)
-    offers: list[Row] = _of(models.Offer)
-    price_changes: list[Row] = _of(models.PriceChange)
-    sellers: list[Row] = _of(models.Seller)
-    listings: list[Row] = _of(models.Listing)
-    customers: list[Row] = _of(models.Customer)
-    star_counts: list[Row] = _of(models.StarCount)
-    reviews: list[Row] = _of(models.Review)
-    promotions: list[Row] = _of(models.Promotion)
-    promotion_series: list[Row] = _of(models.PromotionSeries)
-    orders: list[Row] = _of(models.Order)
-    order_lines: list[Row] = _of(models.OrderLine)
-    order_events: list[Row] = _of(models.OrderEvent)
-    shipments: list[Row] = _of(models.Shipment)
-    shipment_lines: list[Row] = _of(models.ShipmentLine)
-    returns: list[Row] = _of(models.Return)
-    return_lines: list[Row] = _of(models.ReturnLine)
+    series: list[Row] = field(default_factory=list[Row])
+    products: list[Row] = field(default_factory=list[Row])
+    offers: list[Row] = field(default_factory=list[Row])
+    price_changes: list[Row] = field(default_factory=list[Row])
+    sellers: list[Row] = field(default_factory=list[Row])
+    listings: list[Row] = field(default_factory=list[Row])
+    customers: list[Row] = field(default_factory=list[Row])
+    star_counts: list[Row] = field(default_factory=list[Row])
+    reviews: list[Row] = field(default_factory=list[Row])
+    promotions: list[Row] = field(default_factory=list[Row])
+    promotion_series: list[Row] = field(default_factory=list[Row])
+    orders: list[Row] = field(default_factory=list[Row])
+    order_lines: list[Row] = field(default_factory=list[Row])
+    order_events: list[Row] = field(default_factory=list[Row])
+    shipments: list[Row] = field(default_factory=list[Row])
+    shipment_lines: list[Row] = field(default_factory=list[Row])
+    returns: list[Row] = field(default_factory=list[Row])
+    return_lines: list[Row] = field(default_factory=list[Row])
 
     def tables(self) -> Iterator[tuple[type[models.Base], list[Row]]]:
         """Every table's rows; what others refer to comes first."""
-        for each in fields(self):
-            if model := each.metadata.get("model"):
-                yield model, getattr(self, each.name)
+        yield models.Series, self.series
+        yield models.Product, self.products
+        yield models.Offer, self.offers
+        yield models.PriceChange, self.price_changes
+        yield models.Seller, self.sellers
+        yield models.Listing, self.listings
+        yield models.Customer, self.customers
+        yield models.StarCount, self.star_counts
+        yield models.Review, self.reviews
+        yield models.Promotion, self.promotions
+        yield models.PromotionSeries, self.promotion_series
+        yield models.Order, self.orders
+        yield models.OrderLine, self.order_lines
+        yield models.OrderEvent, self.order_events
+        yield models.Shipment, self.shipments
+        yield models.ShipmentLine, self.shipment_lines
+        yield models.Return, self.returns
+        yield models.ReturnLine, self.return_lines

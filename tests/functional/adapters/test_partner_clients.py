@@ -238,7 +238,7 @@ async def test_an_answer_about_somebody_else_is_not_shown(
         await SINGLE[name](http)
 
 
-@pytest.mark.parametrize("odd", ["", ".", "..", "../c-2", "c-1/../c-2", "a b", "x" * 129, "c-1?x", "顧客"])
+@pytest.mark.parametrize("odd", ["", ".", "..", "../c-2", "c-1/../c-2", "a b", "x" * 65, "c-1?x", "顧客"])
 async def test_what_is_no_id_is_unknown_without_asking(
     server: Misbehaving, http: PartnerHttp, odd: str
 ) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from mangaassist.generation.policy import ModelPolicy
     from mangaassist.sessions.records import Connection, Session, Turn
+    from mangaassist.store.facts import TrustSignals
 
 Vector = Sequence[float]
 
@@ -183,6 +184,12 @@ class ProductDirectory(Protocol):
     """Which of these ASINs the store knows and sells."""
 
     def known(self, asins: Sequence[str]) -> set[str]: ...
+
+
+class ListingTrust(Protocol):
+    """What speaks for or against the listings of these ASINs; one without a listing is not for sale, and absent."""
+
+    def signals(self, asins: Sequence[str]) -> Mapping[str, TrustSignals]: ...
 
 
 # --- sessions and delivery ------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from mangaassist.store.facts import Amount
 PROBLEMS_TOLD: Final = 3
 """Of a wrong answer's problems so many are named; the first few tell what changed."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Wire(BaseModel):

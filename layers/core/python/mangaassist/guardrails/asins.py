@@ -1,12 +1,15 @@
-"""ASIN validation: an answer names only products that were retrieved for it or that the store knows (GRD-7, first part)."""
+"""ASIN validation: an answer names only products that exist, are for sale and have a trustworthy listing (GRD-7)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
+from dataclasses import dataclass
 
 from mangaassist.errors import DependencyError
 from mangaassist.guardrails.checks import isbn_10
 from mangaassist.guardrails.stages import JudgementContext, StageResult, wording
+from mangaassist.guardrails.trust import suspicion, thresholds
 from mangaassist.language import fold_width
 from mangaassist.ports import Intervention
 
@@ -31,34 +34,70 @@ def asin_mentions(text: str) -> list[tuple[int, int, str]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """ASINs that must go; ``answered`` is false where the service that knows could not be asked."""
+
+    asins: Set[str] = frozenset()
+    answered: bool = True
+
+
 class AsinValidation:
-    """Takes out every ASIN that is neither allowed nor known; asks the directory once, for all unknown ones."""
+    """Takes out every ASIN that the store does not know, does not sell or should not recommend.
+
+    The directory is asked once, for all that was not retrieved; the listings once, for all that is left.
+    """
 
     name = "asin"
 
     def apply(self, text: str, context: JudgementContext) -> StageResult:
-        """The text with unknown products named neutrally.
+        """The text with those products named neutrally.
 
         A directory that fails or is absent knows nothing: then what was not retrieved is removed and the outcome is
-        ``unavailable``, because a wrong product is worse than a missing one.
+        ``unavailable``, because a wrong product is worse than a missing one. Signals that cannot be had condemn
+        nothing, but the outcome is ``unavailable`` then, too.
         """
         mentions = asin_mentions(text)
-        doubtful = sorted({asin for _, _, asin in mentions} - context.allowed_asins)
-        if not doubtful:
-            return StageResult(text)
-        unanswered = context.directory is None
-        known: set[str] = set()
-        if context.directory is not None:
-            try:
-                known = context.directory.known(doubtful)
-            except DependencyError:
-                unanswered = True
-        unknown = set(doubtful) - known
-        pieces = [(start, end) for start, end, asin in mentions if asin in unknown]
-        reason = "A product in the text is not one the store could confirm."
-        interventions = (Intervention(self.name, "removed", reason),) if pieces else ()
-        outcome = "unavailable" if unanswered else "removed" if pieces else "passed"
-        return StageResult(_without(text, pieces, context), outcome, interventions)
+        mentioned = {asin for _, _, asin in mentions}
+        unknown = _unknown(mentioned - context.allowed_asins, context)
+        distrusted = _distrusted(mentioned - unknown.asins, context)
+        interventions = [
+            Intervention(self.name, "removed", reason)
+            for finding, reason in (
+                (unknown, "A product in the text is not one the store could confirm."),
+                (distrusted, "A product in the text is not for sale, or its listing could not be trusted."),
+            )
+            if finding.asins
+        ]
+        pieces = [piece for piece in mentions if piece[2] in unknown.asins | distrusted.asins]
+        answered = unknown.answered and distrusted.answered
+        outcome = "unavailable" if not answered else "removed" if pieces else "passed"
+        places = [(start, end) for start, end, _ in pieces]
+        return StageResult(_without(text, places, context), outcome, tuple(interventions))
+
+
+def _unknown(doubtful: Set[str], context: JudgementContext) -> _Finding:
+    if not doubtful:
+        return _Finding()
+    if context.directory is None:
+        return _Finding(doubtful, answered=False)
+    try:
+        return _Finding(doubtful - context.directory.known(sorted(doubtful)))
+    except DependencyError:
+        return _Finding(doubtful, answered=False)
+
+
+def _distrusted(asins: Set[str], context: JudgementContext) -> _Finding:
+    if not asins or context.trust is None:
+        return _Finding()
+    try:
+        signals = context.trust.signals(sorted(asins))
+    except DependencyError:
+        return _Finding(answered=False)
+    limits = thresholds()
+    return _Finding(
+        {asin for asin in asins if asin not in signals or suspicion(signals[asin], limits) is not None}
+    )
 
 
 def _without(text: str, pieces: list[tuple[int, int]], context: JudgementContext) -> str:

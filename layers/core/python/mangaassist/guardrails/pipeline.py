@@ -12,7 +12,7 @@ from mangaassist.guardrails.prices import PriceAccuracy
 from mangaassist.guardrails.stages import DATA, JudgementContext, Stage, StageResult, wording
 from mangaassist.language import Language, normalized
 from mangaassist.phrases import read_phrases
-from mangaassist.ports import Intervention, Judgement, ProductDirectory
+from mangaassist.ports import Intervention, Judgement, ListingTrust, ProductDirectory
 
 StageObserver = Callable[[str, str, StageResult], None]
 """Told the stage's name, the text before it, and its result."""
@@ -90,10 +90,11 @@ def judge(
     allowed_asins: Sequence[str],
     directory: ProductDirectory | None,
     *,
+    trust: ListingTrust | None = None,
     observe: StageObserver | None = None,
 ) -> Judgement:
     """The verdict on an answer; never fails because a service does."""
-    context = JudgementContext(language, frozenset(asin.upper() for asin in allowed_asins), directory)
+    context = JudgementContext(language, frozenset(asin.upper() for asin in allowed_asins), directory, trust)
     interventions: list[Intervention] = []
     outcomes: dict[str, str] = {}
     for name, before, result in _run(text, context):

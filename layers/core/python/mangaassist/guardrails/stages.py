@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from mangaassist.language import Language
-from mangaassist.ports import Intervention, ProductDirectory
+from mangaassist.ports import Intervention, ListingTrust, ProductDirectory
 
 DATA = Path(__file__).parent / "data"
 
@@ -20,11 +20,15 @@ Outcome = Literal["passed", "redacted", "replaced", "removed", "blocked", "unava
 
 @dataclass(frozen=True, slots=True)
 class JudgementContext:
-    """What stages may know beside the text. ``directory`` is ``None`` where no catalogue can be asked."""
+    """What stages may know beside the text.
+
+    ``directory`` is ``None`` where no catalogue can be asked, ``trust`` where no pricing service is deployed.
+    """
 
     language: Language
     allowed_asins: frozenset[str]
     directory: ProductDirectory | None
+    trust: ListingTrust | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class StageResult:
 
 
 class Stage(Protocol):
-    """One check of an answer: pure, except for what ``context.directory`` looks up."""
+    """One check of an answer: pure, except for what ``context``'s services look up."""
 
     @property
     def name(self) -> str: ...

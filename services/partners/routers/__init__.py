@@ -1,0 +1,1 @@
+"""One module for each partner: its routes, and the shapes it answers in."""
