@@ -87,7 +87,7 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find books by exactly one of title, creator, genre or series; best match first."""
-    by, term = _one_of({"title": title, "creator": creator, "genre": genre, "series": series})
+    by, term = _one_of(("title", title), ("creator", creator), ("genre", genre), ("series", series))
     with _products(target, tls) as products:
         page = asyncio.run(
             products.find(
@@ -136,8 +136,8 @@ def watch(
 # --- inside ---------------------------------------------------------------------------------------------
 
 
-def _one_of(given: dict[FindBy, str | None]) -> tuple[FindBy, str]:
-    named = [(by, term) for by, term in given.items() if term is not None]
+def _one_of(*given: tuple[FindBy, str | None]) -> tuple[FindBy, str]:
+    named: list[tuple[FindBy, str]] = [(by, term) for by, term in given if term is not None]
     if len(named) != 1 or not named[0][1].strip():
         raise BadArgument(
             "give exactly one of --title, --creator, --genre or --series, and something to find"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import typer
@@ -20,7 +20,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     # The tests of these commands do not depend on where they are put together.
     app = typer.Typer(rich_markup_mode=None)
     app.add_typer(catalogue_commands.app, name="catalogue")
@@ -31,7 +31,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         capsys.readouterr()
         return cli.main(("catalogue", *arguments)), *capsys.readouterr()
 
-    yield run
+    return run
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_changes_are_shown_until_the_service_goes(
 
     monkeypatch.setattr(catalogue_commands, "_show_change", then)
     status, out, error = run("watch", "--target", running.target, "--json")
-    lines = [json.loads(line) for line in out.splitlines() if "resume_token" in line]
+    lines = [json.loads(line) for line in out.splitlines() if "series_ids" in line]
     assert [line["series_ids"] for line in lines] == [[], ["MG00011"]]
     assert status == 4, error
     assert "going away" in out + error
