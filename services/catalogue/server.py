@@ -53,8 +53,17 @@ class Table(Store, Books, Protocol):
 class CatalogueServer:
     """One server over one table."""
 
-    def __init__(self, table: Table, settings: Settings) -> None:
+    def __init__(
+        self, table: Table, settings: Settings, *, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+    ) -> None:
+        """
+        Args:
+            table: what is served.
+            settings: how.
+            interceptors: stand before the service's own, so that what they do to a call is not counted as its doing.
+        """
         self._settings = settings
+        self._interceptors = tuple(interceptors)
         self._meters = Meters()
         self._follower = Follower(
             table,
@@ -69,6 +78,7 @@ class CatalogueServer:
         self._tasks: list[asyncio.Task[None]] = []
         self._changes: set[asyncio.Task[None]] = set()
         self._port = 0
+        self._is_loaded = asyncio.Event()
 
     @property
     def port(self) -> int:
@@ -84,7 +94,7 @@ class CatalogueServer:
         settings = self._settings
         calls = Calls(NAME, self._meters, most_calls=settings.most_calls, most_watches=settings.most_watches)
         self._server = grpc.aio.server(
-            interceptors=(calls,),
+            interceptors=(*self._interceptors, calls),
             options=OPTIONS,
             maximum_concurrent_rpcs=STREAMS_PER_CALL * (settings.most_calls + settings.most_watches),
         )
@@ -120,15 +130,23 @@ class CatalogueServer:
         self._meters.report(series=len(self._follower.model), age_seconds=self._follower.age_seconds)
         log.info("stopped")
 
+    async def until_loaded(self) -> None:
+        """Wait until it serves."""
+        await self._is_loaded.wait()
+
     async def until_stopped(self) -> None:
         """Wait until ``stop`` is through."""
         await self._server.wait_for_termination()
 
     def _loaded(self, count: int) -> None:
         log.info("serving", extra={"facts": {"port": self._port, "series": count}})
-        task = asyncio.create_task(self._health.say(SERVING, "", NAME))
+        task = asyncio.create_task(self._serve())
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
+
+    async def _serve(self) -> None:
+        await self._health.say(SERVING, "", NAME)
+        self._is_loaded.set()
 
     def _changed(self, series_ids: Sequence[str]) -> None:
         model = self._follower.model

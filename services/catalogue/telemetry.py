@@ -13,37 +13,12 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from mangaassist.metrics import Metric, Unit
+from mangaassist import metrics
 from mangaassist.observability import emit
 
 SERVICE: Final = "catalogue"
 SAMPLE: Final = 100
 """Latencies kept per method between two reports; one line of the embedded metric format takes no more."""
-
-REQUESTS: Final = Metric(
-    "CatalogueRequests", Unit.COUNT, "calls of the catalogue service", (), ((), ("method",))
-)
-ERRORS: Final = Metric(
-    "CatalogueErrors",
-    Unit.COUNT,
-    "calls that failed for a reason of the service's own: overload, its table, a defect",
-    (),
-    ((), ("method", "error_code")),
-)
-LATENCY_MS: Final = Metric(
-    "CatalogueLatencyMs", Unit.MILLISECONDS, "time in the catalogue service, sampled", (), ((), ("method",))
-)
-STALE_ANSWERS: Final = Metric(
-    "CatalogueStaleAnswers",
-    Unit.COUNT,
-    "products answered from the read model because the table was out of reach",
-    (),
-)
-CHANGE_LOG_AGE_SECONDS: Final = Metric(
-    "CatalogueChangeLogAgeSeconds", Unit.SECONDS, "since the change log was last read to its end", ()
-)
-SERIES_LOADED: Final = Metric("CatalogueSeriesLoaded", Unit.COUNT, "series in the read model", ())
-WATCHERS: Final = Metric("CatalogueWatchers", Unit.COUNT, "open watches of changes", ())
 
 OWN_FAULTS: Final = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "INTERNAL", "UNKNOWN"})
 """What an alarm should hear of. A deadline is the caller's choice, a bad argument the caller's mistake."""
@@ -109,15 +84,18 @@ class Meters:
     def report(self, *, series: int, age_seconds: float) -> None:
         """Write what was counted, and begin anew."""
         for method, count in self._calls.items():
-            emit({REQUESTS: count, LATENCY_MS: self._latencies[method]}, method=method)
+            emit(
+                {metrics.CATALOGUE_REQUESTS: count, metrics.CATALOGUE_LATENCY_MS: self._latencies[method]},
+                method=method,
+            )
         for (method, code), count in self._errors.items():
-            emit({ERRORS: count}, method=method, error_code=code)
+            emit({metrics.CATALOGUE_ERRORS: count}, method=method, error_code=code)
         emit(
             {
-                SERIES_LOADED: series,
-                CHANGE_LOG_AGE_SECONDS: age_seconds,
-                WATCHERS: self.watchers,
-                STALE_ANSWERS: self._stale,
+                metrics.CATALOGUE_SERIES_LOADED: series,
+                metrics.CATALOGUE_CHANGE_LOG_AGE_SECONDS: age_seconds,
+                metrics.CATALOGUE_WATCHERS: self.watchers,
+                metrics.CATALOGUE_STALE_ANSWERS: self._stale,
             }
         )
         self._calls.clear()

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from tools.twin import processes
+from tools.twin.credentials import partner_credentials
 from tools.twin.errors import TwinError
-from tools.twin.layout import ACCOUNT, CREDENTIALS, REGION, ROOT, Layout
+from tools.twin.layout import ACCOUNT, CREDENTIALS, HOST, REGION, ROOT, Layout
 
 Progress = Callable[[str], None]
 
@@ -79,8 +80,34 @@ def deploy_assembly(layout: Layout, assembly: Path, on_progress: Progress) -> No
             on_progress("bootstrapping the account")
             _cdk(layout, ["bootstrap", "--app", str(assembly), *places])
         on_progress("deploying the stacks")
-        arguments = [*DEPLOY, "--app", str(assembly), "--outputs-file", str(layout.outputs)]
+        _put_partner_credential(layout)
+        addresses = [option for each in _addresses(layout, assembly) for option in ("--parameters", each)]
+        arguments = [*DEPLOY, *addresses, "--app", str(assembly), "--outputs-file", str(layout.outputs)]
         _cdk(layout, arguments, on_line=lambda line: _report(line, on_progress))
+
+
+def _addresses(layout: Layout, assembly: Path) -> list[str]:
+    """Where the store's services answer, for those templates that ask for it by a parameter (``Replaceable``)."""
+    known = {
+        "CatalogueTarget": f"{HOST}:{layout.grpc_port}",
+        "PartnersUrl": layout.url("partners"),
+    }
+    found: list[str] = []
+    for template in sorted(assembly.glob("*.template.json")):
+        asked = json.loads(template.read_text("utf-8")).get("Parameters", {})
+        stack = template.name.removesuffix(".template.json")
+        found += [f"{stack}:{name}={address}" for name, address in known.items() if name in asked]
+    return found
+
+
+def _put_partner_credential(layout: Layout) -> None:
+    """The secret that an organisation brings: what the store's services know the assistant by."""
+    secrets = emulator_client(layout, "secretsmanager")
+    name, value = f"mangaassist-{layout.held.environment}-partners", partner_credentials(layout).reader
+    try:
+        secrets.create_secret(Name=name, SecretString=value)
+    except secrets.exceptions.ResourceExistsException:
+        secrets.put_secret_value(SecretId=name, SecretString=value)
 
 
 def destroy(layout: Layout, on_progress: Progress) -> None:

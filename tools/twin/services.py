@@ -1,19 +1,23 @@
-"""The four services of the twin: how each is started and what it is told."""
+"""The services of the twin: how each is started and what it is told."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tools.twin import interpreters
+from tools.twin.credentials import partner_credentials
 from tools.twin.layout import CREDENTIALS, HOST, REGION, ROOT, Layout
+from tools.twin.loading import feed_parts
 from tools.twin.processes import Service, base_environment
 
 OWN_IMPORT_ROOTS = os.pathsep.join((str(ROOT), str(ROOT / "layers" / "core" / "python")))
 LOCATION = ("TWIN_HOME", "TWIN_PORT_BASE")
 """Settings that say which twin is meant, not how it behaves."""
+CODE = (Path(__file__).parent, ROOT / "services")
 IDLE_WORKER_SECONDS = "60"
 """A burst leaves one worker per parallel call; all but the first go after this long."""
 
@@ -35,6 +39,16 @@ def services(layout: Layout) -> list[Service]:
         _own(layout, "search", "--state", str(layout.state_of("search")), *authorizer),
         _own(
             layout, "edge", "--emulator-port", str(layout.ports["emulator"]), "--outputs", str(layout.outputs)
+        ),
+        _partners(layout),
+        _own(
+            layout,
+            "catalogue",
+            *("--grpc-port", str(layout.grpc_port)),
+            *("--outputs", str(layout.outputs)),
+            AWS_ENDPOINT_URL=layout.url("emulator"),
+            AWS_REGION=REGION,
+            AWS_DEFAULT_REGION=REGION,
         ),
     ]
 
@@ -73,6 +87,7 @@ def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
         # Functions inherit these: services the emulator lacks, and the trace store on the same port by UDP.
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": layout.url("models"),
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": layout.url("models"),
+        "AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME": layout.url("models"),
         # Control planes that the capacity functions call (tools/twin/control_plane).
         "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": layout.url("models"),
         "AWS_ENDPOINT_URL_BEDROCK": layout.url("models"),
@@ -94,20 +109,41 @@ def _emulator(layout: Layout, python: Path, lambda_python: Path) -> Service:
     )
 
 
-def _own(layout: Layout, name: str, *arguments: str) -> Service:
+def _partners(layout: Layout) -> Service:
+    # Its world is made from the feed, which ingest is given later on.
+    feed_parts(layout)
+    known = partner_credentials(layout)
+    return _own(
+        layout,
+        "partners",
+        *("--database", str(layout.state_of("partners") / "world.sqlite")),
+        *("--feed", str(layout.feed)),
+        PARTNERS_CREDENTIAL=known.reader,
+        PARTNERS_ADMIN_CREDENTIAL=known.admin,
+    )
+
+
+def _own(layout: Layout, name: str, *arguments: str, **variables: str) -> Service:
     forwarded = {key: value for key, value in os.environ.items() if key.startswith("TWIN_")}
-    settings = {**forwarded, **CREDENTIALS, "PYTHONPATH": OWN_IMPORT_ROOTS, "OMP_NUM_THREADS": "1"}
+    settings = {
+        **forwarded,
+        **CREDENTIALS,
+        "PYTHONPATH": OWN_IMPORT_ROOTS,
+        "OMP_NUM_THREADS": "1",
+        **variables,
+    }
     command = [sys.executable, "-m", f"tools.twin.{name}", "--port", str(layout.ports[name]), *arguments]
     environment = base_environment(**settings)
     return Service(name, command, environment, f"{layout.url(name)}/_twin/health", layout.log(name), ROOT)
 
 
-def code_fingerprint(folder: Path = Path(__file__).parent) -> str:
-    """A digest of the twin's own code and its settings: when it differs, the services are started anew."""
+def code_fingerprint(folders: Sequence[Path] = CODE) -> str:
+    """A digest of the code that the services run and of their settings: when it differs, they are started anew."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     for key in sorted(os.environ):
         if key.startswith("TWIN_") and key not in LOCATION:
             digest.update(f"{key}={os.environ[key]}".encode())

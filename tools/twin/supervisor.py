@@ -185,7 +185,7 @@ class Twin:
         return ""
 
     def _forget(self) -> None:
-        for service in ("emulator", "search", "control-plane"):
+        for service in ("emulator", "search", "control-plane", "partners"):
             shutil.rmtree(self.layout.state_of(service), ignore_errors=True)
         self.layout.outputs.unlink(missing_ok=True)
         self.layout.halfway.unlink(missing_ok=True)
@@ -197,6 +197,8 @@ class Twin:
         """
         self.save()
         _call(f"{self.layout.url('emulator')}/_twin/workers", "DELETE")
+        # Which table is the catalogue's is known since the deployment.
+        _call(f"{self.layout.url('catalogue')}/_twin/reload", "POST", patience_seconds=90)
 
     def save(self) -> None:
         """Have the emulator write its state now, so that even a kill loses nothing of what was done so far."""
@@ -296,10 +298,13 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _call(url: str, method: str = "GET", document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _call(
+    url: str, method: str = "GET", document: Mapping[str, Any] | None = None, *, patience_seconds: int = 30
+) -> dict[str, Any]:
     body = None if document is None else json.dumps(dict(document)).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=30) as response:
+        request = urllib.request.Request(url, body, method=method)
+        with urllib.request.urlopen(request, timeout=patience_seconds) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
         answer = json.load(error)
