@@ -186,12 +186,7 @@ def _address(target: str | None) -> str:
         if not (host and colon and port.isdecimal()):
             raise BadArgument(f"{target!r} is no HOST:PORT")
         return target
-    port_number = running_twin().layout.ports.get("catalogue")
-    if port_number is None:
-        raise Unavailable(
-            "this twin has no catalogue service: start it anew with `make up`, or give --target"
-        )
-    return f"{HOST}:{port_number}"
+    return f"{HOST}:{running_twin().layout.grpc_port}"
 
 
 def _failure(error: Any) -> CommandFailure:

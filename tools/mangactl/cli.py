@@ -10,9 +10,11 @@ import typer
 
 from tools.mangactl import (
     capacity_commands,
+    catalogue_commands,
     chat_commands,
     policy_commands,
     rehearsal_commands,
+    store_commands,
     twin_commands,
 )
 from tools.mangactl.failures import BadArgument, CommandFailure, as_failure
@@ -21,7 +23,7 @@ from tools.mangactl.output import print_json
 app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
-    help="Operate MangaAssist: the model policy, a terminal chat, the local twin, capacity and cost.",
+    help="Operate MangaAssist: the model policy, a terminal chat, the local twin, the store's services, capacity and cost.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 policy refused, 4 nothing there to work on, "
     "5 somebody else is changing it, 130 interrupted.",
 )
@@ -30,6 +32,8 @@ app.command("chat")(chat_commands.chat)
 twin_commands.app.add_typer(rehearsal_commands.app, name="rehearse")
 app.add_typer(twin_commands.app, name="twin")
 app.add_typer(capacity_commands.app, name="capacity")
+app.add_typer(catalogue_commands.app, name="catalogue")
+app.add_typer(store_commands.app, name="store")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,8 @@ from services.partners.schemas import ASIN_PATTERN, ID_PATTERN
 from tools.mangactl.failures import BadArgument, CommandFailure, Conflict, Unavailable
 from tools.mangactl.options import JsonOption
 from tools.mangactl.output import show, table
+from tools.twin.credentials import partner_credentials
+from tools.twin.supervisor import Twin
 
 app = typer.Typer(rich_markup_mode=None, help="The store behind the assistant: an offer, its price, orders.")
 
@@ -66,11 +68,12 @@ class Place:
             answer = httpx.request(
                 method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **given
             )
-            document = answer.json()
         except httpx.InvalidURL:
             raise BadArgument("the base URL is none: give one like http://127.0.0.1:4580") from None
         except httpx.HTTPError as error:
             raise Unavailable(f"the partner services do not answer ({type(error).__name__})") from None
+        try:
+            document = answer.json()
         except ValueError:
             raise CommandFailure(
                 f"the answer is not JSON (status {answer.status_code}): is this the partner services' URL?"
@@ -81,11 +84,12 @@ class Place:
 
 
 def twin_place(role: Role) -> Place | None:
-    """The running twin's services.
-
-    The twin's record is where this is read from once the twin starts them; None until then.
-    """
-    return None
+    """The running twin's services; ``None`` when none runs."""
+    twin = Twin.from_environment()
+    if not twin.is_running():
+        return None
+    known = partner_credentials(twin.layout)
+    return Place(twin.layout.url("partners"), known.admin if role == "administrator" else known.reader, role)
 
 
 @app.command()
@@ -156,8 +160,9 @@ def orders(
 def _place(url: str | None, credential: str | None, role: Role) -> Place:
     if url and credential:
         return Place(url.rstrip("/"), credential, role)
-    if found := twin_place(role):
-        return Place((url or found.url).rstrip("/"), credential or found.credential, role)
+    # Not half of it: the twin's credential is nobody else's business.
+    if not url and (found := twin_place(role)):
+        return Place(found.url, credential or found.credential, role)
     variable = "PARTNERS_ADMIN_CREDENTIAL" if role == "administrator" else "PARTNERS_CREDENTIAL"
     raise Unavailable(f"where are the partner services? Start the twin, or set PARTNERS_URL and {variable}")
 

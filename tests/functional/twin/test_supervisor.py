@@ -396,10 +396,10 @@ def test_a_twin_that_is_down_says_how_to_start_it(twin: Twin) -> None:
 
 def test_faults_go_to_the_server_of_the_service(twin: Twin) -> None:
     twin.up()
-    assert set(twin.faults()) == {"emulator", "models", "search", "edge"}
+    assert set(twin.faults()) == set(SERVICES)
     twin.set_fault("search", {"kind": "error"})
     twin.clear_faults()
-    with pytest.raises(TwinError, match="no service 'pricing' in the twin: choose one of edge, emulator"):
+    with pytest.raises(TwinError, match="no service 'pricing' in the twin: choose one of catalogue, edge, emulator"):
         twin.set_fault("pricing", {"kind": "error"})
 
 
