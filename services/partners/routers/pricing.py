@@ -46,7 +46,7 @@ def _number(value: object) -> object:
     return value
 
 
-Stock = Annotated[int, BeforeValidator(_number), Field(ge=0, le=MOST_STOCK)]
+Stock = Annotated[int, Field(ge=0, le=MOST_STOCK), BeforeValidator(_number)]
 
 
 class OfferAnswer(Answer):
