@@ -116,58 +116,86 @@ class Stage:
                 client.update_schedule(**schedule, State=state)
 
 
-def next_event() -> SaleEvent:
-    """The sale that is rehearsed: the first of the calendar, past or to come, because the clock is moved anyway."""
-    return min(sale_calendar().events, key=lambda event: event.starts_at)
-
-
 # --- pre-warm -------------------------------------------------------------------------------------------
 
 
 def rehearse_prewarm(stage: Stage) -> None:
-    """A sale from T-20 minutes until it is over, with one control plane broken at T-15."""
-    event = next_event()
-    lead = event.starts_at - timedelta(minutes=sale_calendar().lead_minutes)
+    """Two sales of the calendar: one that all goes well with, and one with a control plane broken at T-15.
+
+    Past or to come makes no difference, because the clock is moved anyway.
+    """
+    well, badly = sorted(sale_calendar().events, key=lambda event: event.starts_at)[:2]
     with stage.without_ticks():
-        quiet = stage.tick("PrewarmFunctionName", lead - TICK)
-        base = _wanted(quiet)
-        stage.expect(
-            event.id not in quiet["windows"] and not quiet["failed"],
-            f"T-20: {event.id} is not due, capacity is {base}",
-        )
+        _all_goes_well(stage, well)
+        _a_step_fails(stage, badly)
 
-        stage.twin.set_fault("sagemaker", {"kind": "throttle"})
-        broken = stage.tick("PrewarmFunctionName", lead)
-        record = _window(stage, event)
-        stage.expect(
-            sorted(broken["failed"]) == ["intent", "reranker"] and record.state == "incomplete",
-            "T-15 with SageMaker throttled: both endpoints failed, the record says incomplete",
-        )
-        stage.expect(
-            record.steps["message"].state == "verified" and record.steps["search"].state == "verified",
-            "T-15: the others were raised and verified all the same",
-        )
-        stage.expect(stage.alarm("PrewarmStepFailed") == "ALARM", "the page went out (PrewarmStepFailed)")
 
-        stage.twin.clear_faults()
-        raised = stage.tick("PrewarmFunctionName", lead + TICK)
-        record = _window(stage, event)
-        up = _wanted(raised)
-        stage.expect(
-            raised["ready"] and record.state == "ready", f"T-10, mended: raised to {up} and verified"
-        )
-        stage.expect(
-            _warm(stage) == up["message"] > base["message"], "Lambda itself has the warm environments"
-        )
-        stage.expect(_ready_metric(stage) == 1, "WarmCapacityReady=1 was emitted")
+def _all_goes_well(stage: Stage, event: SaleEvent) -> None:
+    base = _quiet(stage, event)
+    raised = stage.tick("PrewarmFunctionName", _lead(event))
+    record = _window(stage, event)
+    up = _wanted(raised)
+    stage.expect(
+        raised["ready"] and record.state == "ready", f"T-15: raised to {_listed(up)}, and all of it verified"
+    )
+    stage.expect(_warm(stage) == up["message"] > base["message"], "Lambda itself has the warm environments")
+    stage.expect(_ready_metric(stage) == 1, "WarmCapacityReady=1 was emitted")
+    _ends(stage, event, up)
 
-        over = stage.tick("PrewarmFunctionName", event.ends_at)
-        stage.expect(
-            event.id not in over["windows"] and _window(stage, event).state == "over" and not over["failed"],
-            "at the end: the window is over",
-        )
-        stage.expect(_wanted(over)["message"] < up["message"], f"capacity is back to {_wanted(over)}")
-        stage.expect(_warm(stage) == _wanted(over)["message"], "Lambda itself has let go")
+
+def _a_step_fails(stage: Stage, event: SaleEvent) -> None:
+    _quiet(stage, event)
+    stage.twin.set_fault("sagemaker", {"kind": "throttle"})
+    broken = stage.tick("PrewarmFunctionName", _lead(event))
+    record = _window(stage, event)
+    stage.expect(
+        sorted(broken["failed"]) == ["intent", "reranker"] and record.state == "incomplete",
+        "T-15 with SageMaker throttled: both endpoints failed, the record says incomplete",
+    )
+    stage.expect(
+        record.steps["message"].state == "verified" and record.steps["search"].state == "verified",
+        "T-15: the others were raised and verified all the same",
+    )
+    stage.expect(stage.alarm("PrewarmStepFailed") == "ALARM", "the page went out (PrewarmStepFailed)")
+
+    stage.twin.clear_faults()
+    raised = stage.tick("PrewarmFunctionName", _lead(event) + TICK)
+    up = _wanted(raised)
+    stage.expect(
+        raised["ready"] and _window(stage, event).state == "ready",
+        f"T-10, mended: raised to {_listed(up)}, and all of it verified",
+    )
+    _ends(stage, event, up)
+
+
+def _quiet(stage: Stage, event: SaleEvent) -> dict[str, int]:
+    """What there is five minutes before capacity is raised."""
+    quiet = stage.tick("PrewarmFunctionName", _lead(event) - TICK)
+    base = _wanted(quiet)
+    stage.expect(
+        event.id not in quiet["windows"] and not quiet["failed"],
+        f"{event.id}, T-20: not due, capacity is {_listed(base)}",
+    )
+    return base
+
+
+def _ends(stage: Stage, event: SaleEvent, up: dict[str, int]) -> None:
+    over = stage.tick("PrewarmFunctionName", event.ends_at)
+    stage.expect(
+        event.id not in over["windows"] and _window(stage, event).state == "over" and not over["failed"],
+        "at the end: the window is over",
+    )
+    back = _wanted(over)
+    stage.expect(back["message"] < up["message"], f"capacity is back to {_listed(back)}")
+    stage.expect(_warm(stage) == back["message"], "Lambda itself has let go")
+
+
+def _lead(event: SaleEvent) -> datetime:
+    return event.starts_at - timedelta(minutes=sale_calendar().lead_minutes)
+
+
+def _listed(wanted: dict[str, int]) -> str:
+    return ", ".join(f"{name} {units}" for name, units in wanted.items())
 
 
 def _wanted(tick: dict[str, Any]) -> dict[str, int]:

@@ -73,12 +73,12 @@ class Place:
         except httpx.HTTPError as error:
             raise Unavailable(f"the partner services do not answer ({type(error).__name__})") from None
         try:
-            document = answer.json()
+            document: Any = answer.json()
         except ValueError:
             raise CommandFailure(
                 f"the answer is not JSON (status {answer.status_code}): is this the partner services' URL?"
             ) from None
-        if answer.is_success and isinstance(document, dict):
+        if answer.is_success:
             return document
         raise _failure(answer.status_code, document)
 
@@ -167,9 +167,11 @@ def _place(url: str | None, credential: str | None, role: Role) -> Place:
     raise Unavailable(f"where are the partner services? Start the twin, or set PARTNERS_URL and {variable}")
 
 
-def _failure(status: int, document: object) -> CommandFailure:
-    told = document.get("detail") if isinstance(document, Mapping) else None  # pyright: ignore[reportUnknownVariableType]
-    told = str(told or f"status {status}")  # pyright: ignore[reportUnknownArgumentType]
+def _failure(status: int, document: Any) -> CommandFailure:
+    try:
+        told = str(document["detail"])
+    except (LookupError, TypeError):
+        told = f"status {status}"
     match status:
         case 401 | 403:
             return Unavailable(f"the partner services refuse the credential: {told}")
