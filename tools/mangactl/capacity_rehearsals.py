@@ -241,7 +241,7 @@ def rehearse_throughput(stage: Stage, while_active: Callable[[str, str], None] |
         stage: where.
         while_active: called with the model's id and the ARN as soon as it is published.
     """
-    event = next_event()
+    event = min(sale_calendar().events, key=lambda event: event.starts_at)
     start, end = event.starts_at - timedelta(hours=48), event.ends_at + timedelta(hours=24)
     with stage.without_ticks():
         moment = start - timedelta(days=2)
