@@ -87,6 +87,7 @@ class Places:
 
     guest_secret: str
     origin_secret: str
+    partner_secret: str
     sessions_key: str
     feed_object: str
     failures_queue: str
@@ -322,10 +323,14 @@ def log_elsewhere(caller: Caller, _: Places) -> object:
 
 PROBES: Final[Mapping[str, Probe]] = {
     **{f"{verb.__name__} sessions": verb("sessions") for verb in (get, put, update, delete, query, scan)},
-    **{f"{verb.__name__} catalogue": verb("catalogue") for verb in (batch_get, batch_write, delete, scan)},
+    **{
+        f"{verb.__name__} catalogue": verb("catalogue")
+        for verb in (get, put, update, batch_get, batch_write, delete, scan)
+    },
     **{f"{verb.__name__} capacity": verb("capacity") for verb in (get, put, scan)},
     "read guest secret": read_secret("guest_secret"),
     "move guest secret": move_secret("guest_secret"),
+    "read partner secret": read_secret("partner_secret"),
     "read origin secret": read_secret("origin_secret"),
     "move origin secret": move_secret("origin_secret"),
     "read policy": read_policy,

@@ -23,7 +23,7 @@ DUTIES: Final[Mapping[str, frozenset[str]]] = {
     "authorizer": frozenset({"read guest secret", "read origin secret"}),
     "connect": frozenset({"get sessions", "put sessions", "update sessions"}),
     "disconnect": frozenset({"get sessions", "delete sessions"}),
-    "guardrail": frozenset({"batch_get catalogue"}),
+    "guardrail": frozenset({"batch_get catalogue", "read partner secret"}),
     "guest_token": frozenset({"read guest secret", "read origin secret"}),
     "ingest": frozenset(
         {
@@ -32,11 +32,14 @@ DUTIES: Final[Mapping[str, frozenset[str]]] = {
             "create index",
             "delete index",
             "embed",
+            "get catalogue",
             "look at failed feeds",
+            "put catalogue",
             "read feed",
             "read policy",
             "search",
             "switch alias",
+            "update catalogue",
             "write index",
             "write quarantine",
         }
@@ -53,6 +56,7 @@ DUTIES: Final[Mapping[str, frozenset[str]]] = {
             "post to connection",
             "put sessions",
             "query sessions",
+            "read partner secret",
             "read policy",
             "search",
             "update sessions",
@@ -92,6 +96,7 @@ def places(twin: Twin) -> Places:
     feed = root.client("s3").list_objects_v2(Bucket=root.output("Ingest", "FeedBucketName"), Prefix="feed/")
     return Places(
         guest_secret=next(arn for name, arn in secrets.items() if "GuestTokenSecret" in name),
+        partner_secret=next(arn for name, arn in secrets.items() if name.endswith("-partners")),
         origin_secret=next(arn for name, arn in secrets.items() if "OriginSecret" in name),
         sessions_key=next(
             each["PhysicalResourceId"]

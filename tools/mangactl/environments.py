@@ -110,12 +110,12 @@ class Environment:
 
 
 def running_twin() -> Twin:
-    """The twin, if it runs.
+    """The twin, if its functions run; whatever else is broken shows in what it answers.
 
     Raises:
         Unavailable: it does not.
     """
     twin = Twin.from_environment()
-    if not twin.is_running():
+    if not twin.is_usable():
         raise Unavailable("the twin is not running: start it with `make up`")
     return twin

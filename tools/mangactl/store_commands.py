@@ -86,7 +86,7 @@ class Place:
 def twin_place(role: Role) -> Place | None:
     """The running twin's services; ``None`` when none runs."""
     twin = Twin.from_environment()
-    if not twin.is_running():
+    if not twin.is_usable():
         return None
     known = partner_credentials(twin.layout)
     return Place(twin.layout.url("partners"), known.admin if role == "administrator" else known.reader, role)

@@ -125,6 +125,25 @@ def fault(
     show({"faults": faults}, _faults(faults), as_json=as_json)
 
 
+ProcessArgument = Annotated[
+    str, typer.Argument(metavar="PROCESS", help="As `mangactl twin status` names it.")
+]
+
+
+@app.command()
+def kill(process: ProcessArgument, as_json: JsonOption = False) -> None:
+    """End one process of the running twin as a crash does; everything else goes on."""
+    running_twin().kill(process)
+    show({"killed": process}, f"{process} is dead; mangactl twin revive {process}", as_json=as_json)
+
+
+@app.command()
+def revive(process: ProcessArgument, as_json: JsonOption = False) -> None:
+    """Start a process that ended."""
+    running_twin().revive(process)
+    show({"revived": process}, f"{process} is back", as_json=as_json)
+
+
 def _faults(faults: dict[str, dict[str, Any]]) -> RenderableType:
     if not faults:
         return "no faults"

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import psutil
+
 from tools.twin import deployment, interpreters, loading, processes, stack_outputs
 from tools.twin.errors import TwinError
 from tools.twin.layout import LOCAL, Held, Layout
@@ -197,8 +199,7 @@ class Twin:
         """
         self.save()
         _call(f"{self.layout.url('emulator')}/_twin/workers", "DELETE")
-        # Which table is the catalogue's is known since the deployment.
-        _call(f"{self.layout.url('catalogue')}/_twin/reload", "POST", patience_seconds=90)
+        self._serve_catalogue()
 
     def save(self) -> None:
         """Have the emulator write its state now, so that even a kill loses nothing of what was done so far."""
@@ -273,11 +274,60 @@ class Twin:
         for server in self._require_running():
             _call(f"{self.layout.url(server)}/_twin/faults{'/' + service if service else ''}", "DELETE")
 
-    def _require_running(self) -> Sequence[str]:
+    # --- single processes -----------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        """End one process without a word of warning, as a crash does."""
+        with alone(self.layout):
+            running = self._process(name)
+            if running.process() is None:
+                raise TwinError(f"{name} does not run: `mangactl twin revive {name}` starts it")
+            members = running.family()
+            for member in members:
+                member.kill()
+            psutil.wait_procs(members, timeout=processes.LEFTOVER_SECONDS)
+
+    def revive(self, name: str) -> None:
+        """Start a process that ended, and wait until it is well."""
+        with alone(self.layout), _interruptible():
+            if self._process(name).process() is not None:
+                raise TwinError(f"{name} runs: nothing to revive")
+            service = next(each for each in self._make_services(self.layout) if each.name == name)
+            started = processes.start(service)
+            record = Record.read(self.layout)
+            assert record is not None
+            alive = tuple(started if each.name == name else each for each in record.processes)
+            replace(record, processes=alive).write(self.layout)
+            processes.wait_until_healthy((started,))
+            if name == "catalogue":
+                self._serve_catalogue()
+
+    def _process(self, name: str) -> processes.Running:
         record = Record.read(self.layout)
-        if record is None or not self.is_running():
+        known = {each.name: each for each in record.processes} if record else {}
+        if not known:
             raise TwinError("the twin is not running: start it with `make up`")
-        return [process.name for process in record.processes]
+        if name not in known:
+            raise TwinError(f"no process {name!r} in the twin: choose one of {', '.join(sorted(known))}")
+        return known[name]
+
+    def _serve_catalogue(self) -> None:
+        """Which table is the catalogue's is known since the deployment."""
+        _call(f"{self.layout.url('catalogue')}/_twin/reload", "POST", patience_seconds=90)
+
+    def is_usable(self) -> bool:
+        """Whether the functions run, whatever else is broken."""
+        record = Record.read(self.layout)
+        return record is not None and any(
+            each.name == "emulator" and each.process() is not None for each in record.processes
+        )
+
+    def _require_running(self) -> Sequence[str]:
+        """The processes that run; broken ones are left out, as long as the functions run."""
+        record = Record.read(self.layout)
+        if record is None or not self.is_usable():
+            raise TwinError("the twin is not running: start it with `make up`")
+        return [each.name for each in record.processes if each.process() is not None]
 
 
 @contextmanager

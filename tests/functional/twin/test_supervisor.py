@@ -399,7 +399,9 @@ def test_faults_go_to_the_server_of_the_service(twin: Twin) -> None:
     assert set(twin.faults()) == set(SERVICES)
     twin.set_fault("search", {"kind": "error"})
     twin.clear_faults()
-    with pytest.raises(TwinError, match="no service 'pricing' in the twin: choose one of catalogue, edge, emulator"):
+    with pytest.raises(
+        TwinError, match="no service 'pricing' in the twin: choose one of catalogue, edge, emulator"
+    ):
         twin.set_fault("pricing", {"kind": "error"})
 
 

@@ -1,0 +1,152 @@
+"""The store behind the answers: what its services say is on the cards, and what happens when they go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from mangaassist.protocol import ErrorFrame, FinalFrame, ProductCard
+from tests.e2e.test_chat import ENGLISH, JAPANESE, answer, connect
+from tools.twin.credentials import partner_credentials
+from tools.twin.supervisor import Twin
+
+PATIENCE_SECONDS = 45
+"""A hang: a turn ends after 25 s, the gateway lets nothing live past 29 s, and the machine may be busy."""
+
+BOTH = pytest.mark.environments("local", "prod")
+
+
+@pytest.fixture(autouse=True)
+async def quick_and_well(twin: Twin) -> AsyncIterator[None]:
+    """A model that speaks quickly, and no circuit breaker left open by the test before."""
+    with httpx.Client(base_url=twin.urls().models) as models:
+        models.put("/_twin/pace", json={"first_token_ms": 0, "tokens_per_second": 500}).raise_for_status()
+        try:
+            while (await cards(twin))[1]:
+                pass
+            yield
+        finally:
+            models.delete("/_twin/pace").raise_for_status()
+
+
+async def cards(twin: Twin) -> tuple[list[ProductCard], list[str]]:
+    async with await connect(twin) as client:
+        _, _, final = await answer(client, ENGLISH)
+    return final.cards, final.metadata.degraded
+
+
+@contextmanager
+def fault(twin: Twin, service: str, **given: object) -> Iterator[None]:
+    twin.set_fault(service, given)
+    try:
+        yield
+    finally:
+        twin.clear_faults(service)
+
+
+@contextmanager
+def dead(twin: Twin, process: str) -> Iterator[None]:
+    twin.kill(process)
+    try:
+        yield
+    finally:
+        twin.revive(process)
+
+
+@BOTH
+@pytest.mark.req("STR-3", "CAT-2")
+async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
+    before, degraded = await cards(twin)
+    assert degraded == []
+    card = before[0]
+    assert card.price is not None
+    assert card.in_stock is not None
+    assert card.rating is not None
+    wanted = "3.21" if card.price.amount != "3.21" else "4.32"
+    admin = {"Authorization": f"Bearer {partner_credentials(twin.layout).admin}"}
+    with httpx.Client(base_url=twin.layout.url("partners"), headers=admin) as store:
+        path = f"/pricing/v1/offers/{card.asin}"
+        was = store.get(path).raise_for_status().json()
+        try:
+            change = {"price": {"amount": wanted, "currency": "USD"}}
+            store.put(path, json=change).raise_for_status()
+            after, _ = await cards(twin)
+        finally:
+            store.put(path, json={"price": was["price"]}).raise_for_status()
+    (same,) = [each for each in after if each.asin == card.asin]
+    assert same.price is not None
+    assert same.price.amount == wanted
+    assert same.price_as_of is not None
+    assert card.price_as_of is None or same.price_as_of > card.price_as_of
+
+
+@pytest.mark.req("GEN-7", "RES-5")
+@pytest.mark.parametrize(
+    ("service", "given", "missed"),
+    [
+        ("partners", {"kind": "delay", "delay_ms": 3_000, "match": "/pricing/"}, ["pricing"]),
+        ("partners", {"kind": "garbage", "match": "/pricing/"}, ["pricing"]),
+        ("partners", {"kind": "throttle", "match": "/reviews/"}, ["reviews"]),
+        ("partners", {"kind": "error"}, ["pricing", "reviews"]),
+        ("catalogue", {"kind": "delay", "delay_ms": 3_000}, ["catalogue"]),
+        ("catalogue", {"kind": "error"}, ["catalogue"]),
+        ("catalogue", {"kind": "garbage"}, ["catalogue"]),
+        ("catalogue", {"kind": "throttle"}, ["catalogue"]),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
+)
+async def test_a_broken_service_costs_its_facts_and_nothing_else(
+    twin: Twin, service: str, given: dict[str, object], missed: list[str]
+) -> None:
+    with fault(twin, service, **given):
+        shown, degraded = await cards(twin)
+    assert degraded == missed
+    assert len(shown) >= 3
+    for card in shown:
+        assert card.title
+        assert (card.price is None) == ("pricing" in missed)
+        assert (card.in_stock is None) == ("pricing" in missed)
+        assert (card.rating is None) == ("reviews" in missed)
+
+
+@BOTH
+@pytest.mark.req("RES-4")
+async def test_killing_the_catalogue_under_ten_chats_leaves_nobody_without_an_answer(twin: Twin) -> None:
+    connected = asyncio.Event()
+    streaming = 0
+
+    async def one(number: int) -> FinalFrame | ErrorFrame:
+        nonlocal streaming
+        async with await connect(twin) as client:
+            last = None
+            async for frame in client.ask(ENGLISH if number % 2 else JAPANESE):
+                if last is None:
+                    streaming += 1
+                    if streaming == 5:
+                        # Half of them are under way: some have asked the catalogue by now, some will find it gone.
+                        connected.set()
+                last = frame
+            assert isinstance(last, FinalFrame | ErrorFrame)
+            return last
+
+    chats = [asyncio.create_task(one(number)) for number in range(10)]
+    await connected.wait()
+    with dead(twin, "catalogue"):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            ended = await asyncio.gather(*chats)
+        during, degraded = await cards(twin)
+        assert degraded == ["catalogue"]
+        assert len(during) >= 3
+    for last in ended:
+        if isinstance(last, FinalFrame):
+            assert len(last.cards) >= 3
+            assert set(last.metadata.degraded) <= {"catalogue"}
+        else:
+            assert last.message
+    after, degraded = await cards(twin)
+    assert degraded == []
+    assert all(card.price is not None for card in after)
