@@ -78,7 +78,10 @@ class Calls(grpc.aio.ServerInterceptor):
                     raise refusals.too_busy("calls")
                 self._running += 1
                 try:
-                    async with asyncio.timeout(_time_left(context)) as limit:
+                    left = _time_left(context)
+                    if left <= 0:
+                        raise TimeoutError
+                    async with asyncio.timeout(left) as limit:
                         _deadline.set(cast("float", limit.when()))
                         response = await answer(request, context)
                 finally:

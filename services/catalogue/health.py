@@ -13,6 +13,7 @@ _Library: Any = cast(Any, health).aio.HealthServicer
 SERVICE_NAME: Final = health.SERVICE_NAME
 SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
+SERVICE_UNKNOWN: Final = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health(_Library):
@@ -20,21 +21,34 @@ class Health(_Library):
 
     def __init__(self) -> None:
         super().__init__()
-        self._closing = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._closed = False
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:
         """Every state of a service, until the client or the server goes."""
-        states = asyncio.ensure_future(super().Watch(request, context))
-        closing = asyncio.ensure_future(self._closing.wait())
-        try:
-            await asyncio.wait({states, closing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            states.cancel()
-            closing.cancel()
-        if self._closing.is_set():
-            await context.write(health_pb2.HealthCheckResponse(status=NOT_SERVING))
+        told: int | None = None
+        while True:
+            changed, closed = self._changed, self._closed
+            state = self._server_status.get(request.service, SERVICE_UNKNOWN)
+            if state != told:
+                await context.write(health_pb2.HealthCheckResponse(status=state))
+                told = state
+            if closed:
+                return
+            await changed.wait()
+
+    async def say(self, state: Any, *names: str) -> None:
+        """Set the state of these services."""
+        for name in names:
+            await self.set(name, state)
+        self._wake()
 
     async def close(self) -> None:
         """Say NOT_SERVING from now on, and end the watches."""
         await self.enter_graceful_shutdown()
-        self._closing.set()
+        self._closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

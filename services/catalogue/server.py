@@ -93,7 +93,7 @@ class CatalogueServer:
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((NAME, SERVICE_NAME, reflection.SERVICE_NAME), self._server)
-        await self._say(NOT_SERVING)
+        await self._health.say(NOT_SERVING, "", NAME)
         address = f"{settings.host}:{settings.port}"
         credentials = _credentials(settings)
         self._port = (
@@ -126,7 +126,7 @@ class CatalogueServer:
 
     def _loaded(self, count: int) -> None:
         log.info("serving", extra={"facts": {"port": self._port, "series": count}})
-        task = asyncio.create_task(self._say(SERVING))
+        task = asyncio.create_task(self._health.say(SERVING, "", NAME))
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
 
@@ -134,10 +134,6 @@ class CatalogueServer:
         model = self._follower.model
         self._products.forget(asin for series_id in series_ids for asin in model.asins(series_id))
         log.info("changed", extra={"facts": {"series": len(series_ids)}})
-
-    async def _say(self, status: Any) -> None:
-        for name in ("", NAME):
-            await self._health.set(name, status)
 
     async def _report(self) -> None:
         while True:

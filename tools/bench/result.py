@@ -8,18 +8,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """``measured_ms`` against ``baseline_ms`` of the same run; ``budget`` is the ratio not to exceed."""
+    """``measured`` against ``baseline_measured`` of the same run, both in ``unit``; ``budget`` is the ratio not to
+    exceed."""
 
     what: str
-    measured_ms: float
+    measured: float
     baseline: str
-    baseline_ms: float
+    baseline_measured: float
     budget: float | None = None
+    unit: str = "ms"
 
     @property
     def ratio(self) -> float:
         """How many baselines the measured thing costs."""
-        return self.measured_ms / self.baseline_ms
+        return self.measured / self.baseline_measured
 
     def as_document(self) -> dict[str, Any]:
         """The JSON form."""

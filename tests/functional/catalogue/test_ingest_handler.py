@@ -57,7 +57,11 @@ def test_the_same_event_again_changes_nothing_and_costs_nothing(stores: Stores, 
     stores.upload(KEY, line("MG00001"))
     handler(EVENT, CONTEXT)
     calls = len(services.embedded)
+    logged = stores.item("CHANGES#us-east-1", "HEAD")
+    assert logged is not None
+    assert logged["last"] == {"N": "1"}
     report = handler(EVENT, CONTEXT)
+    assert stores.item("CHANGES#us-east-1", "HEAD") == logged
     assert (report["documents"], report["indexed"], report["unchanged"]) == (1, 0, 1)
     assert len(services.embedded) == calls
 

@@ -26,7 +26,7 @@ def test_reflection_lists_the_services_and_describes_ours(running: Running) -> N
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
-    (file,) = described.file_descriptor_response.file_descriptor_proto
+    file, *_ = described.file_descriptor_response.file_descriptor_proto
     assert b"WatchChanges" in file
 
 

@@ -71,12 +71,12 @@ class DynamoDBCatalogue:
         """Write all volumes, and only when they are in, the series items with their receipts, logged as changes."""
         from mangaassist.catalogue.items import series_item, volume_items
 
-        volumes = [_wire(item) for record, _ in records for item in volume_items(record)]
+        volumes = [wire(item) for record, _ in records for item in volume_items(record)]
         with ThreadPoolExecutor(self._writers, thread_name_prefix="catalogue") as pool:
             # list() waits for all to be written, and raises what a thread raised.
             list(pool.map(self._table.put, _chunks(volumes, PUT_LIMIT)))
         self._changes.write(
-            [(record.series_id, _wire(series_item(record, content_hash))) for record, content_hash in records]
+            [(record.series_id, wire(series_item(record, content_hash))) for record, content_hash in records]
         )
 
     def record_run(self, feed: FeedObject, run: RunRecord) -> None:
@@ -85,7 +85,7 @@ class DynamoDBCatalogue:
 
         facts = {name: value for name, value in asdict(run).items() if value is not None}
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._table.put([_wire({**run_key(feed.key), "bucket": feed.bucket, "updated_at": now, **facts})])
+        self._table.put([wire({**run_key(feed.key), "bucket": feed.bucket, "updated_at": now, **facts})])
 
 
 class _Table:
@@ -138,7 +138,8 @@ def _key(pk: str, sk: str) -> Wire:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
-def _wire(item: Mapping[str, Any]) -> Wire:
+def wire(item: Mapping[str, Any]) -> Wire:
+    """An item in DynamoDB's own typed JSON."""
     from boto3.dynamodb.types import TypeSerializer
 
     serialize = cast(
