@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import anyio.to_thread
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
@@ -66,7 +66,7 @@ def create_app(database: Database, credentials: Credentials, clock: Clock = utc_
     """The application over a seeded ``database``; the caller closes that."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = CONNECTIONS
         yield
 
@@ -91,7 +91,7 @@ def create_app(database: Database, credentials: Credentials, clock: Clock = utc_
     app.state.clock = clock
     problems.install(app)
     for each in (orders, returns, shipping, promotions, pricing, trust, profile, reviews):
-        app.include_router(each.router, dependencies=[_bearer])
+        app.include_router(each.router, dependencies=[_bearer, Depends(problems.known_parameters)])
     app.get("/health", tags=["operations"], responses={503: declared()[503]})(get_health)
     app.openapi = lambda: openapi_document(app)
     return app

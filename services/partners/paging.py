@@ -13,10 +13,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Query
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import Select, and_, or_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.partners.problems import Problem
 
@@ -25,7 +26,7 @@ HIGHEST_LIMIT = 100
 LONGEST_TOKEN = 512
 _DIGEST_BYTES = 9
 
-Row = TypeVar("Row", bound=tuple[Any, ...])
+Entry = TypeVar("Entry")
 
 LimitQuery = Annotated[int, Query(ge=1, le=HIGHEST_LIMIT, description="Entries of a page, at most.")]
 PageTokenQuery = Annotated[
@@ -85,12 +86,12 @@ def decode(of_list: Sequence[str], token: str) -> Position | None:
 
 
 def newest_first(
-    statement: Select[Row],
-    at: ColumnElement[datetime],
-    key: ColumnElement[str],
+    statement: Select[Entry],
+    at: InstrumentedAttribute[datetime],
+    key: InstrumentedAttribute[str],
     position: Position | None,
     limit: int,
-) -> Select[Row]:
+) -> Select[Entry]:
     """The entries after ``position``, and one more than ``limit``, which says that there is a next page."""
     if position is not None:
         statement = statement.where(or_(at < position.at, and_(at == position.at, key < position.key)))
@@ -98,7 +99,7 @@ def newest_first(
 
 
 def next_page_token(
-    of_list: Sequence[str], found: Sequence[Any], limit: int, last: Callable[[Any], Position]
+    of_list: Sequence[str], found: Sequence[Entry], limit: int, last: Callable[[Entry], Position]
 ) -> str:
     """The token of the page after the first ``limit`` of ``found``; empty when they are all."""
     return encode(of_list, last(found[limit - 1])) if len(found) > limit else ""

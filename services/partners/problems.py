@@ -23,6 +23,14 @@ URN = "urn:mangaassist:partners:problem:"
 log = logging.getLogger(__name__)
 
 
+_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's names, which Python has since 3.13 only."""
+
+
+def _title(status: int) -> str:
+    return _RENAMED.get(status) or HTTPStatus(status).phrase
+
+
 class Finding(BaseModel):
     """One thing that is wrong with a request."""
 
@@ -68,7 +76,7 @@ class Problem(Exception):
         """As the client gets it."""
         document = ProblemDetails(
             type=f"{URN}{self.kind}" if self.kind else BLANK,
-            title=HTTPStatus(self.status).phrase,
+            title=_title(self.status),
             status=self.status,
             detail=self.detail,
             errors=list(self.errors) if self.errors else None,
@@ -84,6 +92,11 @@ class Problem(Exception):
 def not_found(what: str) -> Problem:
     """There is no such thing, or it is somebody else's."""
     return Problem(404, f"there is no such {what}")
+
+
+def invalid(errors: Sequence[Finding]) -> Problem:
+    """The request breaks what the document says of it."""
+    return Problem(422, "the request does not validate: mend what `errors` names", errors=errors)
 
 
 def unexpected(error: Exception) -> Problem:
@@ -123,13 +136,16 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    told = findings(error.errors())
-    return Problem(422, "the request does not validate: mend what `errors` names", errors=told).response()
+    return invalid(findings(error.errors())).response()
 
 
 async def _http(request: Request, error: Exception) -> Response:
     """What the router itself refuses: 404 and 405; and FastAPI's 400 for a body that is no text."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:
+        return invalid(
+            [Finding(location="body", detail="the body is not JSON", type="json_invalid")]
+        ).response()
     details = {
         404: "there is nothing at this path: /openapi.json lists what there is",
         405: "this path does not take this method: the Allow header names those it takes",
@@ -148,6 +164,16 @@ async def _database(_: Request, error: Exception) -> Response:
     """A lock or a connection that was not free in time is the caller's chance to come again."""
     is_busy = isinstance(error, PoolTimeout) or "locked" in str(getattr(error, "orig", ""))
     return (unavailable() if is_busy else unexpected(error)).response()
+
+
+async def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a typing error must not look like an answer."""
+    template = getattr(request.scope.get("route"), "path", "")
+    operation = request.app.openapi()["paths"][template][request.method.lower()]
+    known = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+    if not known.issuperset(request.query_params):
+        told = f"this path knows the query parameters: {', '.join(sorted(known)) or 'none'}"
+        raise invalid([Finding(location="query", detail=told, type="unknown_parameter")])
 
 
 def install(app: FastAPI) -> None:
@@ -190,7 +216,7 @@ def _declaration(status: int) -> dict[str, Any]:
     description, detail = _EXAMPLES[status]
     example: dict[str, Any] = {
         "type": BLANK,
-        "title": HTTPStatus(status).phrase,
+        "title": _title(status),
         "status": status,
         "detail": detail,
     }

@@ -49,7 +49,9 @@ class Eligibility:
 
 def judge(lines: Sequence[Line], *, is_cancelled: bool, now: datetime) -> Eligibility:
     """Whether an order of ``lines`` may be sent back at ``now``."""
-    reasons = {line.asin: "order_cancelled" if is_cancelled else _against(line, now) for line in lines}
+    reasons: dict[str, Reason | None] = {
+        line.asin: "order_cancelled" if is_cancelled else _against(line, now) for line in lines
+    }
     eligible = {asin: reason is None for asin, reason in reasons.items()}
     ends = [
         line.delivered_at + timedelta(days=RETURN_DAYS)

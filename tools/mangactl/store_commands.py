@@ -66,16 +66,17 @@ class Place:
             answer = httpx.request(
                 method, f"{self.url}{path}", headers=headers, timeout=TIMEOUT_SECONDS, **given
             )
-            document = answer.json()
         except httpx.InvalidURL:
             raise BadArgument("the base URL is none: give one like http://127.0.0.1:4580") from None
         except httpx.HTTPError as error:
             raise Unavailable(f"the partner services do not answer ({type(error).__name__})") from None
+        try:
+            document: Any = answer.json()
         except ValueError:
             raise CommandFailure(
                 f"the answer is not JSON (status {answer.status_code}): is this the partner services' URL?"
             ) from None
-        if answer.is_success and isinstance(document, dict):
+        if answer.is_success:
             return document
         raise _failure(answer.status_code, document)
 
@@ -162,9 +163,11 @@ def _place(url: str | None, credential: str | None, role: Role) -> Place:
     raise Unavailable(f"where are the partner services? Start the twin, or set PARTNERS_URL and {variable}")
 
 
-def _failure(status: int, document: object) -> CommandFailure:
-    told = document.get("detail") if isinstance(document, Mapping) else None  # pyright: ignore[reportUnknownVariableType]
-    told = str(told or f"status {status}")  # pyright: ignore[reportUnknownArgumentType]
+def _failure(status: int, document: Any) -> CommandFailure:
+    try:
+        told = str(document["detail"])
+    except (LookupError, TypeError):
+        told = f"status {status}"
     match status:
         case 401 | 403:
             return Unavailable(f"the partner services refuse the credential: {told}")

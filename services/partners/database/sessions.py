@@ -7,7 +7,7 @@ connections, so that a busy database makes callers wait at one place only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,13 +42,13 @@ class Database:
         self.engine = _engine(url, wait_seconds)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
+    def read(self) -> Generator[Session, None, None]:
         """A session that sees one state of the database."""
         with Session(self.engine) as session:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self) -> Generator[Session, None, None]:
         """A transaction: all of it at the end of the block, or nothing when the block raises."""
         # SQLite promotes a reader to a writer only while nobody else wrote in between, and fails at once otherwise
         # (https://www.sqlite.org/isolation.html): a transaction that will write says so when it begins.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy import select
 
 from services.partners.database.models import Offer, PriceChange
@@ -37,6 +37,16 @@ router = APIRouter(prefix="/pricing/v1", tags=["pricing"])
 
 MOST_STOCK = 1_000_000
 _ETAG = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}, "example": '"3"'}}
+
+
+def _number(value: object) -> object:
+    # Not strict, which would refuse 3.0, an integer to JSON Schema; but a truth or a text is no stock.
+    if isinstance(value, bool | str):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Stock = Annotated[int, Field(ge=0, le=MOST_STOCK), BeforeValidator(_number)]
 
 
 class OfferAnswer(Answer):
@@ -97,7 +107,7 @@ class OfferChange(BaseModel):
 
     price: Price
     list_price: Price | None = None
-    stock: int | None = Field(default=None, ge=0, le=MOST_STOCK)
+    stock: Stock | None = None
 
 
 @router.get("/offers", responses=declared())

@@ -248,7 +248,8 @@ def _lines(session: Session, order_id: str) -> list[return_policy.Line]:
         .order_by(OrderLine.position)
     )
     return [
-        return_policy.Line(line.asin, delivered_at, line.opened_set, return_id is not None)
+        # An outer join: its column may be absent, which its type does not say.
+        return_policy.Line(line.asin, delivered_at, line.opened_set, return_id is not None)  # pyright: ignore[reportUnnecessaryComparison]
         for line, delivered_at, return_id in session.execute(statement)
     ]
 

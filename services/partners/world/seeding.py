@@ -55,12 +55,14 @@ def seed(database: Database, feed: Feed, epoch: datetime) -> Seeded:
         FeedError: a line of the feed is unusable; nothing was changed.
     """
     wanted = fingerprint(feed, epoch)
+    kept: tuple[list[Row], list[Row]] = ([], [])
     with database.write() as session:
         connection = session.connection()
         known = _meta(session)
         if known.get(WORLD) == wanted and known.get(SCHEMA) == str(SCHEMA_VERSION):
             return Seeded(False, datetime.fromisoformat(known[EPOCH]), int(known["products"]))
-        kept = _told_by_api(session) if known.get(SCHEMA) == str(SCHEMA_VERSION) else ([], [])
+        if known.get(SCHEMA) == str(SCHEMA_VERSION):
+            kept = _told_by_api(session)
         world = build(feed.records(), epoch)
         Base.metadata.drop_all(connection)
         Base.metadata.create_all(connection)
