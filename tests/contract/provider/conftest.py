@@ -83,8 +83,8 @@ def _with_states(app: ASGIApp, states: States) -> ASGIApp:
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """``app`` behind a socket that listens before anybody may connect."""
+def serving(app: ASGIApp, *, leave_unfinished: bool = False) -> Iterator[str]:
+    """``app`` behind a socket that listens before anybody may connect; at the end it may drop what it still answers."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -92,5 +92,6 @@ def serving(app: ASGIApp) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
+            server.force_exit = leave_unfinished
             server.should_exit = True
             thread.join()
