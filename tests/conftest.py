@@ -3,6 +3,7 @@
 | kind | what | needs |
 | --- | --- | --- |
 | unit | pure functions and small classes, fakes driven by a queue | nothing |
+| contract | what consumers expect of providers, on both sides (docs/contracts.md) | local sockets |
 | functional | one process of ours, or an adapter against moto | local sockets |
 | infrastructure | the synthesized templates | Node |
 | budget | package size and which modules a handler loads | the built layers |

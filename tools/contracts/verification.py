@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-States = Mapping[str, Callable[..., None]]
-"""What brings the provider into each state a contract names; called with ``action`` ``setup`` and ``teardown``."""
 
+def problems(pact: Path, url: str, states_url: str) -> list[str]:
+    """Where a provider breaks ``pact``: ``<interaction>: <field>: <what is wrong>``; nothing when it does not.
 
-def problems(pact: Path, url: str, states: States) -> list[str]:
-    """Where the provider at ``url`` breaks ``pact``: ``<interaction>: <field>: <what is wrong>``, none when it does not.
+    Args:
+        pact: the contract's file.
+        url: the provider.
+        states_url: takes ``POST {"state", "action": "setup" or "teardown"}`` and brings the provider into the state.
 
     Raises:
-        RuntimeError: the verifier gave no result, such as when a state cannot be arranged.
+        RuntimeError: the verifier failed without saying where.
     """
     # The library would otherwise report the run to its makers.
     os.environ["PACT_DO_NOT_TRACK"] = "true"
@@ -28,7 +30,7 @@ def problems(pact: Path, url: str, states: States) -> list[str]:
         .add_transport(url=url)
         .add_source(pact)
         .set_coloured_output(enabled=False)
-        .state_handler(states, teardown=True)
+        .state_handler(states_url, teardown=True, body=True)
     )
     try:
         verifier.verify()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -64,8 +65,13 @@ class Misbehaving:
         """What to do with the next requests."""
         self.scripts[:] = scripts
 
-    def handle(self, accepted: socket.socket) -> None:
+    def handle(self, accepted: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Serve one connection until either side closes it."""
+        if tls is not None:
+            try:
+                accepted = tls.wrap_socket(accepted, server_side=True)
+            except OSError:
+                return
         # ValueError: a script closed the reader.
         with suppress(OSError, ValueError), accepted, accepted.makefile("rb") as reader:
             connection = Connection(accepted, reader, self)
@@ -83,11 +89,11 @@ class Misbehaving:
 
 
 @contextmanager
-def misbehaving() -> Iterator[Misbehaving]:
-    """The server, listening."""
+def misbehaving(tls: ssl.SSLContext | None = None) -> Iterator[Misbehaving]:
+    """The server, listening; speaking TLS where ``tls`` holds a certificate."""
     server = Misbehaving()
     listener = socket.create_server(("127.0.0.1", 0))
-    server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
     threads: list[threading.Thread] = []
 
     def accept() -> None:
@@ -96,7 +102,7 @@ def misbehaving() -> Iterator[Misbehaving]:
                 accepted, _ = listener.accept()
                 server.connections += 1
                 server._open.append(accepted)
-                thread = threading.Thread(target=server.handle, args=(accepted,), daemon=True)
+                thread = threading.Thread(target=server.handle, args=(accepted, tls), daemon=True)
                 threads.append(thread)
                 thread.start()
 

@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 import logging
 import re
+import ssl
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,7 @@ class PartnerHttp:
         guarded: Guarded | None = None,
         request_id: Callable[[], str] = current_request_id,
         max_bytes: int = MAX_BYTES,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """
         Args:
@@ -73,6 +75,7 @@ class PartnerHttp:
             guarded: retries and circuit breaker; two attempts and no breaker without it.
             request_id: of the request being served, sent along; a new one where it is none that a header can hold.
             max_bytes: longest answer.
+            tls: whose certificates to trust, where it is not the public authorities'.
 
         Raises:
             ValueError: ``base_url`` is not such an address.
@@ -83,7 +86,7 @@ class PartnerHttp:
         self._request_id = request_id
         self._max_bytes = max_bytes
         self._client = httpx.Client(
-            transport=ExchangeTransport(CONNECTIONS),
+            transport=ExchangeTransport(CONNECTIONS, tls=tls),
             trust_env=False,
             follow_redirects=False,
             # Shoppers share the pool: a cookie set for one must not be sent for another.

@@ -158,11 +158,11 @@ class _Backend(httpcore.NetworkBackend):
 class ExchangeTransport(httpx.HTTPTransport):
     """HTTP/1.1 with kept connections, at most ``connections`` of them, obeying the running ``Exchange``."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, *, tls: ssl.SSLContext | None = None) -> None:
         # Nothing is read from the environment: no proxy and no .netrc may see or replace the credential.
         super().__init__(trust_env=False)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls or httpx.create_ssl_context(trust_env=False),
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
