@@ -7,11 +7,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarm import SEVERITIES, Severity, alarm, topic_name
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failure_queue import FailureQueue
 from stacks.environments import EnvironmentSettings
 
 
@@ -46,6 +46,8 @@ class AlertsStack(EnvironmentStack):
                     iam.ServicePrincipal("cloudwatch.amazonaws.com"),
                     iam.ServicePrincipal("budgets.amazonaws.com"),
                     iam.ServicePrincipal("events.amazonaws.com"),
+                    # Puts what it could not deliver into the queue below.
+                    iam.ServicePrincipal("sns.amazonaws.com"),
                 ],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
@@ -53,13 +55,7 @@ class AlertsStack(EnvironmentStack):
             )
         )
         # A pager integration that subscribes by itself names this queue in its redrive policy.
-        self.undelivered = sqs.Queue(
-            self,
-            "Undelivered",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
+        self.undelivered = FailureQueue(self, "Undelivered", settings=settings, key=self.key)
         self.topics: dict[Severity, sns.Topic] = {}
         for severity in SEVERITIES:
             topic = sns.Topic(

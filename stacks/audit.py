@@ -18,11 +18,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.log_group import log_group, log_group_name
 from stacks.environments import Audit, EnvironmentSettings
 from stacks.log_archive import DAYS_A_YEAR
@@ -31,6 +31,8 @@ NAMESPACE: Final = "MangaAssist/Audit"
 TRAIL_PREFIX: Final = "trail"
 CONFIG_PREFIX: Final = "config"
 LOG_NAME: Final = "audit-trail"
+NONCURRENT_DAYS: Final = 90
+"""How long a version of a Config record stays after somebody overwrote or deleted it."""
 
 BLINDING: Final = (
     "DeleteAlarms",
@@ -61,12 +63,17 @@ RULES: Final = (
     ("KeysStay", "KMS_CMK_NOT_SCHEDULED_FOR_DELETION"),
     ("FunctionsNotPublic", "LAMBDA_FUNCTION_PUBLIC_ACCESS_PROHIBITED"),
     ("NetworkFlowsLogged", "VPC_FLOW_LOGS_ENABLED"),
-    ("DefaultGroupClosed", "VPC_DEFAULT_SECURITY_GROUP_CLOSED"),
     ("RootHasNoKey", "IAM_ROOT_ACCESS_KEY_CHECK"),
     ("RootHasMfa", "ROOT_ACCOUNT_MFA_ENABLED"),
     ("NoAdminPolicies", "IAM_POLICY_NO_STATEMENTS_WITH_ADMIN_ACCESS"),
 )
-"""Managed rules that hold the account to what the templates promise."""
+"""Managed rules that hold the account to what the templates promise.
+
+Without VPC_DEFAULT_SECURITY_GROUP_CLOSED: no template can empty the group that AWS makes with a VPC (CDK's function for it
+may revoke rules of any group), nor those of the account's default VPCs, so it would report for ever what nobody mends, and
+findings that are always there hide the next one. What counts is that nothing is in these groups: rule
+MangaAssist-NoDefaultSecurityGroup holds every template to that.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +89,7 @@ class Deed:
 
 
 class AuditStack(EnvironmentStack):
-    """The trail, the recorder, their bucket, and the alarms."""
+    """The trail, the recorder, a bucket for each, and the alarms."""
 
     def __init__(
         self, scope: Construct, *, settings: EnvironmentSettings, audit: Audit, sessions_table_arn: str
@@ -95,7 +102,8 @@ class AuditStack(EnvironmentStack):
             service="cloudtrail", resource="trail", resource_name=self._trail_name
         )
         self.key = self._key()
-        self.bucket = self._bucket(audit)
+        self.bucket = self._trail_bucket(audit)
+        self.config_bucket = self._config_bucket(audit)
         self._admit_services()
         self.group = log_group(self, "TrailLogs", settings=settings, name=LOG_NAME, key=self.key)
         self.trail = self._trail(sessions_table_arn)
@@ -142,6 +150,15 @@ class AuditStack(EnvironmentStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        # A rule puts findings of Config into their queue.
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
@@ -159,7 +176,7 @@ class AuditStack(EnvironmentStack):
         )
         return key
 
-    def _bucket(self, audit: Audit) -> s3.Bucket:
+    def _trail_bucket(self, audit: Audit) -> s3.Bucket:
         days = audit.archive_years * DAYS_A_YEAR
         return s3.Bucket(
             self,
@@ -174,40 +191,49 @@ class AuditStack(EnvironmentStack):
             # Nobody deletes a record before its time but with a permission of its own that no role here has.
             object_lock_enabled=True,
             object_lock_default_retention=s3.ObjectLockRetention.governance(Duration.days(days)),
+            lifecycle_rules=[_freeze_and_forget(days, noncurrent_days=1)],
+        )
+
+    def _config_bucket(self, audit: Audit) -> s3.Bucket:
+        """Apart from the trail's: Config delivers to no bucket with a default retention.
+
+        Versions take the lock's place: what somebody overwrites or deletes can be brought back for 90 days, and the
+        trail says who it was.
+        """
+        return s3.Bucket(
+            self,
+            "ConfigRecords",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            versioned=True,
+            removal_policy=self.removal_policy,
             lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="freeze-and-forget",
-                    transitions=[
-                        s3.Transition(
-                            storage_class=s3.StorageClass.GLACIER, transition_after=Duration.days(90)
-                        )
-                    ],
-                    expiration=Duration.days(days),
-                    noncurrent_version_expiration=Duration.days(1),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
+                _freeze_and_forget(audit.archive_years * DAYS_A_YEAR, noncurrent_days=NONCURRENT_DAYS)
             ],
         )
 
     def _admit_services(self) -> None:
-        for service, condition, prefix in (
-            ("cloudtrail.amazonaws.com", {"aws:SourceArn": self._trail_arn}, TRAIL_PREFIX),
-            ("config.amazonaws.com", {"aws:SourceAccount": self.account}, CONFIG_PREFIX),
+        for service, bucket, condition, prefix in (
+            ("cloudtrail.amazonaws.com", self.bucket, {"aws:SourceArn": self._trail_arn}, TRAIL_PREFIX),
+            ("config.amazonaws.com", self.config_bucket, {"aws:SourceAccount": self.account}, CONFIG_PREFIX),
         ):
             principal = iam.ServicePrincipal(service)
-            self.bucket.add_to_resource_policy(
+            bucket.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[principal],
                     actions=["s3:GetBucketAcl", "s3:ListBucket"],
-                    resources=[self.bucket.bucket_arn],
+                    resources=[bucket.bucket_arn],
                     conditions={"StringEquals": condition},
                 )
             )
-            self.bucket.add_to_resource_policy(
+            bucket.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[principal],
                     actions=["s3:PutObject"],
-                    resources=[self.bucket.arn_for_objects(f"{prefix}/AWSLogs/{self.account}/*")],
+                    resources=[bucket.arn_for_objects(f"{prefix}/AWSLogs/{self.account}/*")],
                     conditions={"StringEquals": {**condition, "s3:x-amz-acl": "bucket-owner-full-control"}},
                 )
             )
@@ -220,6 +246,7 @@ class AuditStack(EnvironmentStack):
             self, "TrailLogRole", assumed_by=iam.ServicePrincipal("cloudtrail.amazonaws.com")
         )
         self.group.grant_write(self.trail_role)
+        starts = [bucket.arn_for_objects("") for bucket in (self.bucket, self.config_bucket)]
         selector = cloudtrail.CfnTrail.AdvancedEventSelectorProperty
         field = cloudtrail.CfnTrail.AdvancedFieldSelectorProperty
         trail = cloudtrail.CfnTrail(
@@ -259,7 +286,7 @@ class AuditStack(EnvironmentStack):
                     field_selectors=[
                         field(field="eventCategory", equal_to=["Data"]),
                         field(field="resources.type", equal_to=["AWS::S3::Object"]),
-                        field(field="resources.ARN", starts_with=[self.bucket.arn_for_objects("")]),
+                        field(field="resources.ARN", starts_with=starts),
                         # Or each record that the trail writes would be an event to record.
                         field(
                             field="eventName", equal_to=["GetObject", "DeleteObject", "PutObjectRetention"]
@@ -307,12 +334,12 @@ class AuditStack(EnvironmentStack):
             self,
             "Channel",
             name=self.settings.resource_prefix,
-            s3_bucket_name=self.bucket.bucket_name,
+            s3_bucket_name=self.config_bucket.bucket_name,
             s3_key_prefix=CONFIG_PREFIX,
             s3_kms_key_arn=self.key.key_arn,
         )
-        if self.bucket.policy is not None:
-            channel.node.add_dependency(self.bucket.policy)
+        if self.config_bucket.policy is not None:
+            channel.node.add_dependency(self.config_bucket.policy)
         for id, identifier in RULES:
             rule = config.ManagedRule(
                 self,
@@ -321,13 +348,7 @@ class AuditStack(EnvironmentStack):
                 config_rule_name=f"{self.settings.resource_prefix}-{identifier.lower().replace('_', '-')}",
             )
             rule.node.add_dependency(recorder, channel)
-        self.findings = sqs.Queue(
-            self,
-            "Findings",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
+        self.findings = FailureQueue(self, "Findings", settings=self.settings, key=self.key)
         events.Rule(
             self,
             "NonCompliant",
@@ -420,3 +441,15 @@ class AuditStack(EnvironmentStack):
             threshold=deed.threshold,
             comparison=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
         )
+
+
+def _freeze_and_forget(days: int, *, noncurrent_days: int) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        id="freeze-and-forget",
+        transitions=[
+            s3.Transition(storage_class=s3.StorageClass.GLACIER, transition_after=Duration.days(90))
+        ],
+        expiration=Duration.days(days),
+        noncurrent_version_expiration=Duration.days(noncurrent_days),
+        abort_incomplete_multipart_upload_after=Duration.days(1),
+    )

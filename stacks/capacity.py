@@ -14,7 +14,6 @@ from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.capacity_state import CapacityStateStack
@@ -22,6 +21,7 @@ from stacks.chat import ChatStack
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.bundling import ROOT
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.python_function import METRICS_NAMESPACE, PythonFunction
 from stacks.environments import EnvironmentSettings
 from stacks.raised import raised_resources
@@ -55,13 +55,7 @@ class CapacityStack(EnvironmentStack):
         )
         self._chat = chat
         self._search = search
-        self.missed = sqs.Queue(
-            self,
-            "MissedTicks",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
+        self.missed = FailureQueue(self, "MissedTicks", settings=settings)
         self.prewarm = self._prewarm(state)
         self.model_capacity = self._model_capacity(state)
         # In UTC: a cron expression without a zone means the same on AWS and on the twin. Aligned to the clock, because
@@ -220,6 +214,7 @@ class CapacityStack(EnvironmentStack):
         role.add_to_policy(
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self.missed.queue_arn])
         )
+        self.missed.grant_key(role)
         return scheduler.CfnSchedule(
             self,
             id,

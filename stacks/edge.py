@@ -14,6 +14,7 @@ from constructs import Construct
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.log_group import log_group, retention
+from stacks.constructs.operations_key import operations_key
 from stacks.environments import Edge, EnvironmentSettings
 
 EDGE_REGION: Final = "us-east-1"
@@ -106,6 +107,7 @@ class EdgeStack(EnvironmentStack):
             "WebAclLog",
             # WAF writes to no other names.
             log_group_name=f"aws-waf-logs-{settings.resource_prefix}",
+            encryption_key=operations_key(self, settings),
             retention=retention(settings),
             removal_policy=self.removal_policy,
         )

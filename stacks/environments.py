@@ -428,6 +428,8 @@ class EnvironmentSettings(Settings):
     secret_rotation_days: int | None = Field(default=None, ge=7, le=365)
     """``None``: the secrets stay as they are until somebody replaces them."""
     alerting: Alerting = Alerting()
+    operations_key: bool = False
+    """Log groups and queues are under a key of ours, too (SEC-5), for 1 USD a month; otherwise under the services' own."""
     observability: Observability | None = None
     log_archive: LogArchive | None = None
     audit: Audit | None = None
@@ -583,6 +585,10 @@ class EnvironmentSettings(Settings):
             raise ValueError("prod has sign-in under threat protection: set identity (SEC-1)")
         if self.secret_rotation_days is None:
             raise ValueError("prod rotates its secrets: set secret_rotation_days (SEC-6)")
+        if not self.operations_key:
+            raise ValueError(
+                "prod encrypts its logs and queues with a key of its own: set operations_key (SEC-5)"
+            )
         if self.log_retention_days < 90:
             raise ValueError("prod logs stay 90 days or longer (SEC-7)")
         return self
@@ -662,6 +668,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 identity=Identity(threat_protection=True),
                 secret_rotation_days=30,
                 alerting=Alerting(monthly_budget_usd=6_000),
+                operations_key=True,
                 observability=Observability(),
                 websocket_throttle=Throttle(rate_per_second=500, burst=1_000),
                 http_throttle=Throttle(rate_per_second=50, burst=100),
@@ -687,6 +694,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 identity=Identity(mfa="required", threat_protection=True),
                 secret_rotation_days=30,
                 alerting=Alerting(monthly_budget_usd=60_000),
+                operations_key=True,
                 observability=Observability(anomaly_detection=True),
                 log_archive=LogArchive(years=7),
                 audit=Audit(archive_years=7),

@@ -12,11 +12,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.feed_replication import FeedReplication
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.replicas import replica_keys
@@ -101,13 +101,7 @@ class IngestStack(EnvironmentStack):
                 event_bridge_enabled=True
             )
         )
-        self.failures = sqs.Queue(
-            self,
-            "Failures",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
+        self.failures = FailureQueue(self, "Failures", settings=settings)
         self.function = PythonFunction(
             self,
             "Ingest",

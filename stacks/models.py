@@ -10,11 +10,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sagemaker as sagemaker
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.model_endpoint import ModelEndpoint, Serving
 from stacks.constructs.python_function import PythonFunction
 from stacks.environments import EndpointRole, EnvironmentSettings, ModelServing
@@ -100,13 +100,7 @@ class ModelsStack(EnvironmentStack):
         SageMaker lets nobody address one instance: the function makes so many calls at once that each is likely to get
         some. An image with our own server needs none of it, because it is not ready before it has warmed itself.
         """
-        self.failures = sqs.Queue(
-            self,
-            "WarmUpFailures",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
+        self.failures = FailureQueue(self, "WarmUpFailures", settings=self.settings)
         function = PythonFunction(
             self,
             "WarmUp",

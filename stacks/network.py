@@ -158,8 +158,9 @@ class NetworkStack(EnvironmentStack):
                 ),
                 ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
             ],
-            # CDK empties the default group with a function of its own making. Ours stays as AWS made it, admitting
-            # only itself, and nothing may use it: rule MangaAssist-NoDefaultSecurityGroup.
+            # CDK empties the default group with a function of its own making, which may revoke the rules of any group.
+            # Ours stays as AWS made it, admitting only itself, and nothing may use it: rule
+            # MangaAssist-NoDefaultSecurityGroup. Config is therefore not asked about it (stacks/audit.py).
             restrict_default_security_group=False,
         )
         self._log_flows(settings)

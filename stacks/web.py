@@ -37,9 +37,21 @@ class WebStack(EnvironmentStack):
             self,
             "Bucket",
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            # Everybody may read the page; a key of ours would keep it from nobody, and its policy would have to name
+            # the distribution, which names the bucket.
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
+            # A release that broke the page, or somebody who emptied the bucket, is undone by the version before.
+            versioned=True,
             removal_policy=self.removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="forget-versions",
+                    noncurrent_version_expiration=Duration.days(30),
+                    expired_object_delete_marker=True,
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
         )
         self.distribution = self._distribution(settings, chat, edge)
         domain = settings.domains.page if settings.domains else self.distribution.distribution_domain_name

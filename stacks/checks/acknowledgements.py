@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
 from stacks.alerts import AlertsStack
@@ -13,6 +15,8 @@ from stacks.constructs.python_function import PythonFunction
 if TYPE_CHECKING:
     from stacks.application import MangaAssist
     from stacks.delivery import DeliveryStack
+
+ENCRYPTED: Final = "MangaAssist::MangaAssist-DataIsEncrypted"
 
 
 def acknowledge_findings(stacks: MangaAssist) -> None:
@@ -29,6 +33,7 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
             "AwsSolutions-L1",
             "Python 3.13 on purpose: supported as long as 3.14 (June 2029), and what every measurement here was made with",
         )
+    _operations(stacks)
     _network(stacks)
     _replicas(stacks)
     _backup(stacks)
@@ -43,6 +48,21 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _alerts(stacks)
     _log_archive(stacks)
     _audit(stacks)
+
+
+def _operations(stacks: MangaAssist) -> None:
+    if stacks.chat.settings.operations_key:
+        return
+    for node in stacks.chat.node.root.node.find_all():
+        if (isinstance(node, logs.CfnLogGroup) and node.kms_key_id is None) or (
+            isinstance(node, sqs.CfnQueue) and node.kms_master_key_id is None
+        ):
+            _accept(
+                node,
+                ENCRYPTED,
+                "an environment without shoppers: the service's own key, and no dollar a month for one of ours; staging and "
+                "prod have it (operations_key)",
+            )
 
 
 def _network(stacks: MangaAssist) -> None:
@@ -283,6 +303,12 @@ def _web(stacks: MangaAssist) -> None:
     web = stacks.web
     _accept(web.bucket, "AwsSolutions-S1", "holds the public page only and is read by CloudFront alone")
     _accept(
+        web.bucket,
+        ENCRYPTED,
+        "holds the public page only: whoever is kept from a key reads it on the web, and the key's policy would have to name "
+        "the distribution that names the bucket",
+    )
+    _accept(
         web.publisher.role,
         f"AwsSolutions-IAM5[Resource::<{_logical_id(web.bucket)}.Arn>/*]",
         "writes every file of the page, and the bucket holds nothing else",
@@ -355,11 +381,12 @@ def _audit(stacks: MangaAssist) -> None:
     audit = stacks.audit
     if audit is None:
         return
-    _accept(
-        audit.bucket,
-        "AwsSolutions-S1",
-        "the trail itself records who reads or deletes these records, in an object-locked bucket",
-    )
+    for bucket in (audit.bucket, audit.config_bucket):
+        _accept(
+            bucket,
+            "AwsSolutions-S1",
+            "the trail itself records who reads or deletes these records, in an object-locked bucket",
+        )
     _accept(audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth")
     _accept(
         audit.config_role,

@@ -17,6 +17,7 @@ from aws_cdk import (
 
 from stacks.checks import (
     alarms_have_runbooks,
+    config_delivers,
     data_is_encrypted,
     default_endpoints_closed,
     events_are_never_lost,
@@ -30,10 +31,12 @@ from stacks.checks import (
     no_wildcard_actions,
     no_wildcard_resources,
     queues_are_encrypted,
+    roles_passed_to_services,
 )
 
 RULES: Final = (
     alarms_have_runbooks.RULE,
+    config_delivers.RULE,
     data_is_encrypted.RULE,
     default_endpoints_closed.RULE,
     events_are_never_lost.RULE,
@@ -47,6 +50,7 @@ RULES: Final = (
     no_wildcard_actions.RULE,
     no_wildcard_resources.RULE,
     queues_are_encrypted.RULE,
+    roles_passed_to_services.RULE,
 )
 
 

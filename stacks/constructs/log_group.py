@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.constructs.operations_key import operations_key
 from stacks.environments import EnvironmentSettings
 
 _RETENTION: Final = {
@@ -36,12 +37,15 @@ def log_group_name(settings: EnvironmentSettings, name: str) -> str:
 def log_group(
     scope: Construct, id: str, *, settings: EnvironmentSettings, name: str, key: kms.IKey | None = None
 ) -> logs.LogGroup:
-    """The log group ``/mangaassist/<environment>/<name>``, under ``key`` if given, which must admit CloudWatch Logs."""
+    """The log group ``/mangaassist/<environment>/<name>``.
+
+    Under ``key`` if given, which must admit CloudWatch Logs; otherwise under the environment's key for operations.
+    """
     return logs.LogGroup(
         scope,
         id,
         log_group_name=log_group_name(settings, name),
-        encryption_key=key,
+        encryption_key=key or operations_key(scope, settings),
         retention=retention(settings),
         removal_policy=RemovalPolicy.RETAIN if settings.protection.retain else RemovalPolicy.DESTROY,
     )

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.log_group import retention
+from stacks.constructs.operations_key import operations_key
 from stacks.constructs.serving_images import serving_image
 from stacks.constructs.training_pipeline import has_local_storage
 from stacks.constructs.vpc_actions import MODEL_INTERFACES
@@ -87,6 +88,7 @@ class ModelEndpoint(Construct):
             self,
             "Logs",
             log_group_name=f"/aws/sagemaker/Endpoints/{self.name}",
+            encryption_key=operations_key(self, settings),
             retention=retention(settings),
             removal_policy=RemovalPolicy.RETAIN if settings.protection.retain else RemovalPolicy.DESTROY,
         )

@@ -8,11 +8,11 @@ from typing import Final
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_lambda_destinations import SqsDestination
 from constructs import Construct
 
 from stacks.constructs.bundling import ROOT
+from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.layers import layers_of
 from stacks.constructs.log_group import log_group
 from stacks.constructs.placement import Placement
@@ -52,7 +52,7 @@ class PythonFunction(Construct):
         memory_mb: int = 512,
         reserved_concurrency: int | None = None,
         provisioned_concurrency: int | None = None,
-        failures: sqs.IQueue | None = None,
+        failures: FailureQueue | None = None,
         network: Placement | None = None,
     ) -> None:
         """
@@ -80,6 +80,9 @@ class PythonFunction(Construct):
         logs.grant_write(self.role)
         if network is not None:
             self._enter_network()
+        if failures is not None:
+            # Lambda puts what failed into the queue in the function's name.
+            failures.grant_key(self.role)
         self.function = lambda_.Function(
             self,
             "Function",

@@ -21,6 +21,8 @@ from stacks.environments import EnvironmentSettings
 
 SLOW_SHARE: Final = 0.8
 """Of a function's time-out: past it, the next slow dependency ends it."""
+REPLICA_MINUTES: Final = 5
+"""Replicas are seconds behind; the RPO is an hour (IAC-4), and mending takes a part of it."""
 OPERATIONS: Final = (
     dynamodb.Operation.GET_ITEM,
     dynamodb.Operation.PUT_ITEM,
@@ -81,7 +83,7 @@ def watch_function(
 def watch_table(
     table: dynamodb.TableV2, *, settings: EnvironmentSettings, what: str
 ) -> list[cloudwatch.Alarm]:
-    """Alarms on throttled calls and on errors inside DynamoDB."""
+    """Alarms on throttled calls, on errors inside DynamoDB, and on replicas that fall behind."""
     scope = Stack.of(table)
     name = table.node.id
     throttled = cloudwatch.MathExpression(
@@ -93,7 +95,30 @@ def watch_table(
         period=Duration.minutes(1),
         label="throttled calls",
     )
+    replicas = [
+        alarm(
+            scope,
+            f"{name}Replica{''.join(part.capitalize() for part in region.split('-'))}Alarm",
+            settings=settings,
+            what=f"The copy of the table of {what} in {region} is over {REPLICA_MINUTES} minutes behind: that much would be "
+            "lost with this region",
+            runbook="table-replica-behind",
+            severity=Severity.TICKET,
+            # Nothing written, nothing reported; a region that cannot be reached reports growing latency.
+            metric=table.metric(
+                "ReplicationLatency",
+                dimensions_map={"TableName": table.table_name, "ReceivingRegion": region},
+                statistic="Average",
+                period=Duration.minutes(5),
+            ),
+            threshold=REPLICA_MINUTES * 60_000,
+            evaluation_periods=3,
+            datapoints_to_alarm=2,
+        )
+        for region in settings.replica_regions
+    ]
     return [
+        *replicas,
         alarm(
             scope,
             f"{name}ThrottledAlarm",

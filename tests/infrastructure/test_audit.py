@@ -16,6 +16,13 @@ from tests.infrastructure.synthesized import Synthesized, readable
 SEVEN_YEARS = 7 * 365
 
 
+def _bucket(prod: Synthesized, holder: str) -> tuple[str, dict[str, Any]]:
+    """The bucket that the trail or Config's channel writes to, and its logical id."""
+    types = {"trail": "AWS::CloudTrail::Trail", "config": "AWS::Config::DeliveryChannel"}
+    logical_id = prod.only(types[holder], "Audit")["Properties"]["S3BucketName"]["Ref"]
+    return logical_id, prod.resources("AWS::S3::Bucket", "Audit")[logical_id]
+
+
 def test_only_an_account_of_its_own_is_audited() -> None:
     assert [name for name, settings in ENVIRONMENTS.items() if settings.audit] == ["prod"]
 
@@ -48,7 +55,8 @@ def test_data_events_are_those_of_people_not_of_our_functions(prod: Synthesized)
 
 @pytest.mark.req("SEC-7")
 def test_records_are_locked_encrypted_and_forgotten_after_their_years(prod: Synthesized) -> None:
-    bucket = prod.only("AWS::S3::Bucket", "Audit")["Properties"]
+    _, made = _bucket(prod, "trail")
+    bucket = made["Properties"]
     years = ENVIRONMENTS["prod"].audit.archive_years  # type: ignore[union-attr]
     lock = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     assert lock == {"Mode": "GOVERNANCE", "Days": years * DAYS_A_YEAR}
@@ -57,20 +65,74 @@ def test_records_are_locked_encrypted_and_forgotten_after_their_years(prod: Synt
     assert rule["Transitions"] == [{"StorageClass": "GLACIER", "TransitionInDays": 90}]
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
-    assert prod.only("AWS::S3::Bucket", "Audit")["DeletionPolicy"] == "Retain"
+    assert made["DeletionPolicy"] == "Retain"
+
+
+@pytest.mark.req("SEC-7")
+def test_config_has_a_bucket_of_its_own_that_it_can_write_to(prod: Synthesized) -> None:
+    logical_id, made = _bucket(prod, "config")
+    assert logical_id != _bucket(prod, "trail")[0]
+    bucket = made["Properties"]
+    # Config supports no bucket with a default retention.
+    assert not [name for name in bucket if name.startswith("ObjectLock")]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] >= SEVEN_YEARS
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    (key,) = prod.resources("AWS::KMS::Key", "Audit")
+    default = encryption["ServerSideEncryptionByDefault"]
+    assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": [key, "Arn"]}}
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert made["DeletionPolicy"] == "Retain"
+    channel = prod.only("AWS::Config::DeliveryChannel", "Audit")
+    assert channel["Properties"]["S3KmsKeyArn"] == {"Fn::GetAtt": [key, "Arn"]}
+    (policy,) = [
+        name
+        for name, each in prod.resources("AWS::S3::BucketPolicy", "Audit").items()
+        if each["Properties"]["Bucket"] == {"Ref": logical_id}
+    ]
+    assert policy in channel["DependsOn"]
+
+
+@pytest.mark.req("SEC-5", "SEC-7")
+def test_both_buckets_take_tls_only_and_the_trail_sees_who_touches_them(prod: Synthesized) -> None:
+    for policy in prod.resources("AWS::S3::BucketPolicy", "Audit").values():
+        refused = [
+            each
+            for each in policy["Properties"]["PolicyDocument"]["Statement"]
+            if each["Effect"] == "Deny" and each["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+        assert len(refused) == 1
+    selectors = prod.only("AWS::CloudTrail::Trail", "Audit")["Properties"]["AdvancedEventSelectors"]
+    (watched,) = [
+        [readable(arn) for arn in field["StartsWith"]]
+        for selector in selectors
+        for field in selector["FieldSelectors"]
+        if "StartsWith" in field
+    ]
+    assert set(watched) == {
+        f"${{{logical_id}.Arn}}/" for logical_id in prod.resources("AWS::S3::Bucket", "Audit")
+    }
 
 
 @pytest.mark.req("SEC-7")
 def test_only_the_trail_and_config_of_this_account_may_write_records(prod: Synthesized) -> None:
-    statements = prod.only("AWS::S3::BucketPolicy", "Audit")["Properties"]["PolicyDocument"]["Statement"]
-    writers = [
-        each for each in statements if each["Effect"] == "Allow" and "s3:PutObject" in str(each["Action"])
-    ]
-    assert {each["Principal"]["Service"] for each in writers} == {
-        "cloudtrail.amazonaws.com",
-        "config.amazonaws.com",
+    writers = {
+        policy["Properties"]["Bucket"]["Ref"]: [
+            each
+            for each in policy["Properties"]["PolicyDocument"]["Statement"]
+            if each["Effect"] == "Allow" and "s3:PutObject" in str(each["Action"])
+        ]
+        for policy in prod.resources("AWS::S3::BucketPolicy", "Audit").values()
     }
-    for each in writers:
+    assert {
+        bucket: [each["Principal"]["Service"] for each in found] for bucket, found in writers.items()
+    } == {
+        _bucket(prod, "trail")[0]: ["cloudtrail.amazonaws.com"],
+        _bucket(prod, "config")[0]: ["config.amazonaws.com"],
+    }
+    for (each,) in writers.values():
         condition = each["Condition"]["StringEquals"]
         assert "aws:SourceArn" in condition or condition["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
         assert condition["s3:x-amz-acl"] == "bucket-owner-full-control"
@@ -89,6 +151,8 @@ def test_rules_of_config_are_evaluated_once_the_recorder_runs(prod: Synthesized)
         "S3_BUCKET_PUBLIC_READ_PROHIBITED",
         "CMK_BACKING_KEY_ROTATION_ENABLED",
     }
+    # No template can close the default group of a VPC: the rule would report it for ever.
+    assert "VPC_DEFAULT_SECURITY_GROUP_CLOSED" not in identifiers
     for rule in rules.values():
         assert recorder in rule["DependsOn"]
     pattern = prod.only("AWS::Events::Rule", "Audit")["Properties"]["EventPattern"]
@@ -185,6 +249,39 @@ def test_the_archive_is_written_by_firehose_alone_and_under_our_key(prod: Synthe
     (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "logs.amazonaws.com"}
     assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+@pytest.mark.req("SEC-4", "SEC-7")
+def test_roles_of_the_archive_may_do_this_and_nothing_else(prod: Synthesized) -> None:
+    (stream,) = prod.resources("AWS::KinesisFirehose::DeliveryStream", "LogArchive")
+    (bucket,) = prod.resources("AWS::S3::Bucket", "LogArchive")
+    (key,) = prod.resources("AWS::KMS::Key", "LogArchive")
+    (errors,) = prod.resources("AWS::Logs::LogGroup", "LogArchive")
+    may = {
+        policy["Properties"]["Roles"][0]["Ref"][:-8]: {
+            (action, readable(statement["Resource"]))
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+            for action in (
+                statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            )
+        }
+        for policy in prod.resources("AWS::IAM::Policy", "LogArchive").values()
+    }
+    assert may == {
+        # CloudWatch Logs sends batches.
+        "SubscriptionRole": {
+            ("firehose:PutRecord", f"${{{stream}.Arn}}"),
+            ("firehose:PutRecordBatch", f"${{{stream}.Arn}}"),
+        },
+        "DeliveryRole": {
+            *((f"s3:{action}", f"${{{bucket}.Arn}}") for action in ("GetBucketLocation", "ListBucket")),
+            ("s3:ListBucketMultipartUploads", f"${{{bucket}.Arn}}"),
+            *((f"s3:{action}Object", f"${{{bucket}.Arn}}/*") for action in ("Get", "Put")),
+            ("s3:AbortMultipartUpload", f"${{{bucket}.Arn}}/*"),
+            *((f"kms:{action}", f"${{{key}.Arn}}") for action in ("Decrypt", "GenerateDataKey")),
+            *((f"logs:{action}", f"${{{errors}.Arn}}") for action in ("CreateLogStream", "PutLogEvents")),
+        },
+    }
 
 
 def _matches(pattern: str, event: dict[str, Any]) -> bool:

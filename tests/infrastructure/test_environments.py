@@ -129,6 +129,7 @@ def test_settings_refuse_unknown_keys_changes_and_positions() -> None:
         ("prod", {"edge": {"web_acl": False}}, "through the edge only"),
         ("prod", {"identity": None}, "threat protection"),
         ("prod", {"secret_rotation_days": None}, "rotates its secrets"),
+        ("prod", {"operations_key": False}, "encrypts its logs and queues"),
         ("dev", {"websocket_throttle": {"rate_per_second": 0, "burst": 1}}, "greater than 0"),
     ],
 )

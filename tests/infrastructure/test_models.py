@@ -266,7 +266,9 @@ def test_the_warm_up_may_do_this_and_nothing_else(prod: Synthesized) -> None:
     } == {
         "sagemaker:DescribeEndpoint",
         "sagemaker:InvokeEndpoint",
-        # The failure queue; added by CDK's destination.
+        # The failure queue; added by CDK's destination, and its key by the queue.
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
         "sqs:GetQueueAttributes",
         "sqs:GetQueueUrl",
         "sqs:SendMessage",

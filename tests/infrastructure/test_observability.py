@@ -355,3 +355,25 @@ def test_the_budget_tells_at_80_and_at_100_percent(watched: Synthesized) -> None
         for each in budget["NotificationsWithSubscribers"]
     }
     assert told == {80: "ticket", 100: "page"}
+
+
+@pytest.mark.req("IAC-4", "RES-7")
+def test_every_replica_of_a_table_is_watched_for_falling_behind(watched: Synthesized) -> None:
+    expected = {
+        (logical_id, replica["Region"])
+        for logical_id, table in watched.resources("AWS::DynamoDB::GlobalTable").items()
+        for replica in table["Properties"]["Replicas"]
+        if replica["Region"] != watched.settings.region
+    }
+    alarms = [alarm for alarm in _alarms(watched).values() if alarm.get("MetricName") == "ReplicationLatency"]
+    dimensions = [{each["Name"]: each["Value"] for each in alarm["Dimensions"]} for alarm in alarms]
+    found = {(each["TableName"]["Ref"], each["ReceivingRegion"]) for each in dimensions}
+    assert found == expected
+    assert len(alarms) == len(expected) == 2 * len(watched.settings.replica_regions)
+    for alarm in alarms:
+        assert alarm["Namespace"] == "AWS/DynamoDB"
+        # The RPO is an hour; somebody has to have the most of it.
+        assert alarm["Threshold"] == 5 * 60_000
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= 15 * 60
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"].endswith("/table-replica-behind.md")

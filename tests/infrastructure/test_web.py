@@ -71,3 +71,12 @@ def test_the_publisher_reads_one_object_and_writes_one_bucket(local: Synthesized
     assert source.endswith(readable(page["SourceKey"]))
     assert may["s3:PutObject"] == may["s3:DeleteObject"] == ["${Bucket83908E77.Arn}/*"]
     assert may["s3:ListBucket"] == ["${Bucket83908E77.Arn}"]
+
+
+@pytest.mark.req("SEC-5")
+def test_a_release_that_broke_the_page_can_be_taken_back(application: Synthesized) -> None:
+    bucket = application.only("AWS::S3::Bucket", "Web")["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
