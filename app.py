@@ -17,7 +17,8 @@ from stacks.environments import UnknownEnvironment, UnknownProfile, environment_
 def main() -> None:
     """Synthesize the environment named by ``-c environment=NAME``, as ``-c profile=lean`` if asked to.
 
-    ``-c bundle_for=host`` renders the same for the twin on this machine.
+    ``-c bundle_for=host`` renders the same for the twin on this machine; ``-c delivered=true`` refuses what lacks its
+    account, or prod whom it wakes.
     """
     app = App()
     name = app.node.try_get_context("environment") or "local"
@@ -29,6 +30,7 @@ def main() -> None:
         settings = deployed(
             environment_named(name, app.node.try_get_context("profile") or "standard"),
             app.node.try_get_context("deployment"),
+            is_delivered=app.node.try_get_context("delivered") == "true",
         )
     except (UnknownEnvironment, UnknownProfile, UnusableDeployment) as problem:
         sys.exit(f"error: {problem}")

@@ -1,12 +1,14 @@
 """How a change reaches production: a pipeline in AWS, and roles with which GitHub Actions does the same.
 
 Synthesized apart from the environments, with ``-c environment=delivery``, and deployed once into the account that
-delivers. Both ways run the project's own verbs, deploy the assemblies that were tested and no others, and hold only the
-right to take on the CDK's deployment roles of the accounts they deploy to.
+delivers. Both ways run the project's own verbs, synthesize once with what the organisation brings, deploy that assembly
+and no other, and hold only the right to take on the CDK's roles of the accounts they deploy to.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from aws_cdk import (
@@ -29,22 +31,42 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.edge import EDGE_REGION
+from stacks.environments import ENVIRONMENTS, EnvironmentSettings
+
 DELIVERY: Final = "delivery"
 TARGETS: Final = ("dev", "staging", "prod")
-BOOTSTRAP_ROLES: Final = ("deploy", "file-publishing", "lookup")
-"""Roles that ``cdk bootstrap`` makes in each account; CloudFormation itself uses another one, which nobody here may."""
+LOOKUP: Final = "lookup"
+DEPLOYING_ROLES: Final = ("deploy", "file-publishing", LOOKUP)
+"""Roles that ``cdk bootstrap`` makes in each account and region, named after both; who only reads gets ``LOOKUP``.
+CloudFormation itself uses another one, which nobody here may."""
 IMAGE: Final = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
 PROD_ALARM: Final = "mangaassist-prod-observability-chat-is-down"
-"""The composite alarm that says shoppers get no answers; ``stacks/observability.py`` makes it."""
+"""The composite alarm that says shoppers get no answers; ``stacks/observability.py`` makes it, in prod's account."""
+DOCUMENT: Final = "/mangaassist/deployment"
+"""Parameter of this account that holds ``deployment.toml``, unless another one is named."""
+KEY_ALIAS: Final = "alias/mangaassist-delivery"
 GITHUB: Final = "token.actions.githubusercontent.com"
 LOG_RETENTION: Final = logs.RetentionDays.ONE_YEAR
 
 _SETUP: Final = {"runtime-versions": {"python": "3.13"}}
-_ENVIRONMENT_STEPS: Final = {
-    "dev": ("deploy", "smoke"),
-    "staging": ("deploy", "smoke"),
-    "prod": ("change-sets", "approve", "deploy", "smoke"),
+_PREPARE: Final = ("make setup", 'export PATH="$PWD/.venv/bin:$PATH"')
+_RELEASE: Final = "python -m tools.delivery.release"
+_NOT_HANDED_ON: Final = (".venv/**/*", "node_modules/**/*", ".twin/**/*", "build/**/*", "test-results/**/*")
+"""What each step sets up by itself; links and executables do not survive the archive anyway."""
+_VERIFIED: Final = "verified"
+"""The artefact of the gate, and the namespace of its digests."""
+_DEPLOYED: Final = "deployed"
+"""Namespace of what a deploy of prod tells the watch."""
+_STAGES: Final = {
+    "Dev": ("dev", ("deploy", "smoke")),
+    "Staging": ("staging", ("deploy", "smoke")),
+    # A stage of its own, because putting a release back runs its stage again and nobody may have to be asked for that.
+    "Review": ("prod", ("show", "approve")),
+    "Prod": ("prod", ("deploy", "smoke", "watch")),
 }
+"""By stage, the environment and its steps in order."""
+_MINUTES: Final = {"show": 20, "deploy": 60, "smoke": 15, "watch": 30}
 
 
 def build_delivery(app: App, *, region: str = "us-east-1") -> DeliveryStack:
@@ -52,8 +74,14 @@ def build_delivery(app: App, *, region: str = "us-east-1") -> DeliveryStack:
     return DeliveryStack(app, region=region)
 
 
+def regions(settings: EnvironmentSettings) -> list[str]:
+    """Every region that stacks of the environment live in, its own first: each has bootstrap roles of its own."""
+    found = [settings.region, *settings.replica_regions, *([EDGE_REGION] if settings.edge else [])]
+    return list(dict.fromkeys(found))
+
+
 class DeliveryStack(Stack):
-    """The pipeline (verify, dev, staging, change sets, approval, prod) and the roles of GitHub Actions."""
+    """The pipeline (verify, dev, staging, review, prod) and the roles of GitHub Actions."""
 
     def __init__(self, scope: Construct, *, region: str) -> None:
         super().__init__(
@@ -72,11 +100,18 @@ class DeliveryStack(Stack):
         )
         self.repository = self._parameter("Repository", "owner/name", r"^[\w.-]+/[\w.-]+$")
         self.branch = self._parameter("Branch", "Branch that is delivered", r"^[\w./-]+$", default="main")
+        self.document = self._parameter(
+            "DeploymentDocument",
+            f"SSM parameter (SecureString under {KEY_ALIAS}) that holds deployment.toml; write it before the first run",
+            r"^(/[\w.-]+)+$",
+            default=DOCUMENT,
+        )
         self.accounts = {target: self._account(target) for target in TARGETS}
         self.key = kms.Key(
             self,
             "Key",
-            description="Artefacts and logs of the pipeline",
+            description="Artefacts and logs of the pipeline, and what the organisation brings",
+            alias=KEY_ALIAS,
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN,
         )
@@ -112,8 +147,8 @@ class DeliveryStack(Stack):
             ],
         )
         self.projects = {"verify": self._verify()}
-        for target in TARGETS:
-            for step in _ENVIRONMENT_STEPS[target]:
+        for target, steps in _STAGES.values():
+            for step in steps:
                 if step != "approve":
                     self.projects[f"{target}-{step}"] = self._step(target, step)
         self.pipeline_role = self._pipeline_role()
@@ -143,49 +178,83 @@ class DeliveryStack(Stack):
         )
         return Fn.condition_if(condition.logical_id, self.account, given.value_as_string).to_string()
 
+    @property
+    def document_arn(self) -> str:
+        """The parameter that holds what the organisation brings."""
+        return self.format_arn(service="ssm", resource=f"parameter{self.document.value_as_string}")
+
     def _verify(self) -> Project:
-        return Project(
+        digests = {_digest_variable(target): target for target in TARGETS}
+        project = Project(
             self,
             "Verify",
-            description="The gate: synth, checks, tests, in a fresh checkout",
-            minutes=40,
-            commands=("make setup", "make check", "make test", "make requirements"),
-            output=("**/*",),
+            description="The gate, in a fresh checkout; then the assemblies that go to accounts, and their digests",
+            minutes=60,
+            commands=(
+                *("make setup", "make check", "make test", "make requirements"),
+                # The gate comes first and knows no organisation: what it compares with the repository has no account in it.
+                'aws ssm get-parameter --name "$DEPLOYMENT_DOCUMENT" --with-decryption --query Parameter.Value'
+                " --output text > deployment.toml",
+                'export PATH="$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD:$PWD/layers/core/python"',
+                "python -m tools.synth --delivered",
+                "cfn-lint --config-file .cfnlintrc.yaml cdk.out/delivered/*/*.template.json",
+                *(
+                    f"{name}=$({_RELEASE} digest {target}) && export {name}"
+                    for name, target in digests.items()
+                ),
+            ),
+            variables={"DEPLOYMENT_DOCUMENT": self.document.value_as_string},
+            exported=tuple(digests),
+            hands_on=True,
         )
+        project.allow("ssm:GetParameter", on=[self.document_arn])
+        return project
 
     def _step(self, target: str, step: str) -> Project:
-        cdk = f"node_modules/.bin/cdk --app cdk.out/{target}"
+        cdk = f"node_modules/.bin/cdk --app cdk.out/delivered/{target}"
         commands = {
-            "change-sets": (
-                f"{cdk} diff --all || true",
-                f"{cdk} deploy --all --require-approval never --method prepare-change-set",
+            "show": (
+                f'{_RELEASE} show {target} "$DIGEST"',
+                # By templates alone: a change set would have to be made by the role that deploys.
+                f"{cdk} diff --all --method template",
             ),
-            "deploy": (f"{cdk} deploy --all --require-approval never --concurrency 4",),
+            "deploy": (
+                f'{_RELEASE} verify {target} "$DIGEST"',
+                "DEPLOYED_AT=$(date +%s) && export DEPLOYED_AT",
+                f"{cdk} deploy --all --require-approval never --concurrency 4",
+            ),
             "smoke": (
-                # The lookup role reads the stacks' outputs in the account of the target, and nothing else is needed.
-                "mkdir -p ~/.aws",
-                f"printf '[profile {target}]\\nrole_arn = %s\\ncredential_source = EcsContainer\\n'"
-                f" {self._deployment_role(target, 'lookup')} > ~/.aws/config",
-                f"AWS_PROFILE={target} .venv/bin/mangactl chat --environment {target} --json"
+                f"{_RELEASE} as {target} -- mangactl chat --environment {target} --json"
                 " 'Recommend horror manga like Junji Ito'",
             ),
+            "watch": (f'{_RELEASE} watch {target} --alarm {PROD_ALARM} --since "$DEPLOYED_AT"',),
         }[step]
         project = Project(
             self,
-            f"{target.capitalize()}{''.join(part.capitalize() for part in step.split('-'))}",
+            f"{target.capitalize()}{step.capitalize()}",
             description=f"{step} of {target}",
-            minutes=60 if step == "deploy" else 15,
-            commands=("make setup", *commands),
+            minutes=_MINUTES[step],
+            commands=(*_PREPARE, *commands),
+            exported=("DEPLOYED_AT",) if step == "deploy" else (),
         )
-        project.allow("sts:AssumeRole", on=self._deployment_roles(target))
+        own_region, *_ = places = regions(ENVIRONMENTS[target])
+        roles, where = {
+            "deploy": (DEPLOYING_ROLES, places),
+            "show": ((LOOKUP,), places),
+        }.get(step, ((LOOKUP,), [own_region]))
+        project.allow("sts:AssumeRole", on=self._bootstrap_roles(target, roles, where))
         return project
 
-    def _deployment_roles(self, target: str) -> list[str]:
-        return [self._deployment_role(target, role) for role in BOOTSTRAP_ROLES]
-
-    def _deployment_role(self, target: str, role: str) -> str:
+    def _bootstrap_roles(
+        self, target: str, roles: Sequence[str], places: Sequence[str] | None = None
+    ) -> list[str]:
+        """Roles of the target's account, by default in every region it has stacks in."""
         account = self.accounts[target]
-        return f"arn:{self.partition}:iam::{account}:role/cdk-hnb659fds-{role}-role-{account}-{self.region}"
+        return [
+            f"arn:{self.partition}:iam::{account}:role/cdk-hnb659fds-{role}-role-{account}-{region}"
+            for region in places or regions(ENVIRONMENTS[target])
+            for role in roles
+        ]
 
     def _pipeline_role(self) -> iam.Role:
         role = iam.Role(self, "PipelineRole", assumed_by=iam.ServicePrincipal("codepipeline.amazonaws.com"))
@@ -199,14 +268,6 @@ class DeliveryStack(Stack):
             ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"): [self.artefacts.arn_for_objects("*")],
             ("s3:GetBucketVersioning", "s3:ListBucket"): [self.artefacts.bucket_arn],
             ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"): [self.key.key_arn],
-            ("cloudwatch:DescribeAlarms",): [
-                self.format_arn(
-                    service="cloudwatch",
-                    resource="alarm",
-                    resource_name=PROD_ALARM,
-                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                )
-            ],
         }
         for actions, resources in statements.items():
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
@@ -233,7 +294,9 @@ class DeliveryStack(Stack):
         }
         verify = {
             "name": "Verify",
-            "actions": [self._build("Gate", "verify", ["source"], outputs=["verified"])],
+            "actions": [
+                self._build("Gate", "verify", ["source"], outputs=[_VERIFIED]) | {"namespace": _VERIFIED}
+            ],
         }
         return codepipeline.CfnPipeline(
             self,
@@ -249,91 +312,105 @@ class DeliveryStack(Stack):
                     id=self.key.key_arn, type="KMS"
                 ),
             ),
-            stages=[source, verify, *(self._stage(target) for target in TARGETS)],
+            stages=[source, verify, *(self._stage(name) for name in _STAGES)],
         )
 
-    def _stage(self, target: str) -> dict[str, Any]:
+    def _stage(self, name: str) -> dict[str, Any]:
+        target, steps = _STAGES[name]
+        digest = f"#{{{_VERIFIED}.{_digest_variable(target)}}}"
         actions: list[dict[str, Any]] = []
-        for order, step in enumerate(_ENVIRONMENT_STEPS[target], start=1):
-            name = "".join(part.capitalize() for part in step.split("-"))
+        for order, step in enumerate(steps, start=1):
+            given = {
+                "show": {"DIGEST": digest},
+                "deploy": {"DIGEST": digest},
+                "watch": {"DEPLOYED_AT": f"#{{{_DEPLOYED}.DEPLOYED_AT}}"},
+            }.get(step, {})
             action = (
                 _action(
-                    name,
+                    step.capitalize(),
                     "Approval",
                     "Manual",
-                    {"CustomData": "Read the change sets in the log of the step before; then decide."},
+                    {
+                        "CustomData": "Read what changes in the log of Show; then decide. "
+                        f"Digest of the assembly that was shown and is deployed: {digest}"
+                    },
                 )
                 if step == "approve"
-                else self._build(name, f"{target}-{step}", ["verified"])
+                else self._build(step.capitalize(), f"{target}-{step}", [_VERIFIED], variables=given)
             )
+            if (name, step) == ("Prod", "deploy"):
+                action["namespace"] = _DEPLOYED
             actions.append(action | {"runOrder": order})
-        stage: dict[str, Any] = {
-            "name": target.capitalize(),
-            "actions": actions,
+        stage: dict[str, Any] = {"name": name, "actions": actions}
+        if "deploy" in steps:
             # The last release that came through is put back; its change sets touch only what differs.
-            "onFailure": {"result": "ROLLBACK"},
-        }
-        if target == "prod":
-            stage["onSuccess"] = {
-                "conditions": [
-                    {
-                        "result": "ROLLBACK",
-                        "rules": [
-                            {
-                                "name": "ChatStaysWell",
-                                "ruleTypeId": {
-                                    "category": "Rule",
-                                    "owner": "AWS",
-                                    "provider": "CloudWatchAlarm",
-                                    "version": "1",
-                                },
-                                "configuration": {"AlarmName": PROD_ALARM, "WaitTime": "15"},
-                            }
-                        ],
-                    }
-                ]
-            }
+            stage["onFailure"] = {"result": "ROLLBACK"}
         return stage
 
     def _build(
-        self, name: str, project: str, inputs: list[str], *, outputs: list[str] | None = None
+        self,
+        name: str,
+        project: str,
+        inputs: list[str],
+        *,
+        outputs: list[str] | None = None,
+        variables: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        return _action(
-            name,
-            "Build",
-            "CodeBuild",
-            {"ProjectName": self.projects[project].name},
-            inputs=inputs,
-            outputs=outputs or [],
-        )
+        configuration = {"ProjectName": self.projects[project].name}
+        if variables:
+            configuration["EnvironmentVariables"] = json.dumps(
+                [{"name": key, "value": value, "type": "PLAINTEXT"} for key, value in variables.items()]
+            )
+        return _action(name, "Build", "CodeBuild", configuration, inputs=inputs, outputs=outputs or [])
 
     def _github(self) -> dict[str, iam.Role]:
         provider = iam.CfnOIDCProvider(
             self, "GitHub", url=f"https://{GITHUB}", client_id_list=["sts.amazonaws.com"]
         )
-        roles: dict[str, iam.Role] = {}
-        for target in TARGETS:
-            role = iam.Role(
-                self,
-                f"GitHub{target.capitalize()}",
-                description=f"GitHub Actions deploys {target}: only jobs of the environment of that name",
-                max_session_duration=Duration.hours(1),
-                assumed_by=iam.WebIdentityPrincipal(
-                    provider.attr_arn,
-                    {
-                        "StringEquals": {
-                            f"{GITHUB}:aud": "sts.amazonaws.com",
-                            f"{GITHUB}:sub": f"repo:{self.repository.value_as_string}:environment:{target}",
-                        }
-                    },
-                ),
+        roles = {
+            target: self._github_role(
+                provider, target, f"deploys {target}", self._bootstrap_roles(target, DEPLOYING_ROLES)
             )
-            role.add_to_policy(
-                iam.PolicyStatement(actions=["sts:AssumeRole"], resources=self._deployment_roles(target))
+            for target in TARGETS
+        }
+        reader = self._github_role(
+            provider,
+            DELIVERY,
+            "synthesizes, and shows what would change",
+            [role for target in TARGETS for role in self._bootstrap_roles(target, (LOOKUP,))],
+        )
+        reader.add_to_policy(iam.PolicyStatement(actions=["ssm:GetParameter"], resources=[self.document_arn]))
+        reader.add_to_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[self.key.key_arn],
+                conditions={"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": self.document_arn}},
             )
-            CfnOutput(self, f"GitHub{target.capitalize()}RoleArn", value=role.role_arn)
-            roles[target] = role
-        return roles
+        )
+        return roles | {DELIVERY: reader}
+
+    def _github_role(
+        self, provider: iam.CfnOIDCProvider, environment: str, what: str, assumed: list[str]
+    ) -> iam.Role:
+        name = f"GitHub{environment.capitalize()}"
+        role = iam.Role(
+            self,
+            name,
+            description=f"GitHub Actions {what}: only jobs of the environment {environment}",
+            max_session_duration=Duration.hours(1),
+            assumed_by=iam.WebIdentityPrincipal(
+                provider.attr_arn,
+                {
+                    "StringEquals": {
+                        f"{GITHUB}:aud": "sts.amazonaws.com",
+                        f"{GITHUB}:sub": f"repo:{self.repository.value_as_string}:environment:{environment}",
+                    }
+                },
+            ),
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=assumed))
+        CfnOutput(self, f"{name}RoleArn", value=role.role_arn)
+        return role
 
 
 class Project(Construct):
@@ -347,7 +424,9 @@ class Project(Construct):
         description: str,
         minutes: int,
         commands: tuple[str, ...],
-        output: tuple[str, ...] = (),
+        variables: dict[str, str] | None = None,
+        exported: tuple[str, ...] = (),
+        hands_on: bool = False,
     ) -> None:
         super().__init__(scope, id)
         self.name = f"mangaassist-{id.lower()}"
@@ -375,8 +454,10 @@ class Project(Construct):
             "version": "0.2",
             "phases": {"install": _SETUP, "build": {"commands": list(commands)}},
         }
-        if output:
-            specification["artifacts"] = {"files": list(output)}
+        if exported:
+            specification["env"] = {"exported-variables": list(exported)}
+        if hands_on:
+            specification["artifacts"] = {"files": ["**/*"], "exclude-paths": list(_NOT_HANDED_ON)}
         project = codebuild.CfnProject(
             self,
             "Project",
@@ -391,7 +472,13 @@ class Project(Construct):
             ),
             artifacts=codebuild.CfnProject.ArtifactsProperty(type="CODEPIPELINE"),
             environment=codebuild.CfnProject.EnvironmentProperty(
-                type="ARM_CONTAINER", compute_type="BUILD_GENERAL1_LARGE", image=IMAGE
+                type="ARM_CONTAINER",
+                compute_type="BUILD_GENERAL1_LARGE",
+                image=IMAGE,
+                environment_variables=[
+                    codebuild.CfnProject.EnvironmentVariableProperty(name=name, value=value)
+                    for name, value in (variables or {}).items()
+                ],
             ),
             logs_config=codebuild.CfnProject.LogsConfigProperty(
                 cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
@@ -404,6 +491,10 @@ class Project(Construct):
     def allow(self, *actions: str, on: list[str]) -> None:
         """Let the project perform ``actions`` on the resources ``on`` (ARNs)."""
         self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on))
+
+
+def _digest_variable(target: str) -> str:
+    return f"{target.upper()}_DIGEST"
 
 
 def _action(

@@ -1,7 +1,8 @@
 """What an organisation brings to its deployments and no repository holds: accounts, names, certificates, addresses.
 
 Read from ``deployment.toml`` beside ``app.py``, which is not tracked, or from the file that ``-c deployment=FILE`` names;
-``deployment.example.toml`` shows its form. Without one every template renders all the same.
+``deployment.example.toml`` shows its form. Without one every template renders all the same; what is to be delivered
+(``-c delivered=true``) needs one, because there the caller is whoever delivers.
 """
 
 from __future__ import annotations
@@ -40,19 +41,41 @@ class Deployment(Settings):
     personalize: Personalize | None = None
 
 
-def deployed(settings: EnvironmentSettings, file: str | Path | None = None) -> EnvironmentSettings:
+def deployed(
+    settings: EnvironmentSettings, file: str | Path | None = None, *, is_delivered: bool = False
+) -> EnvironmentSettings:
     """``settings`` with what the file says about this environment, checked together once more.
 
     Args:
         settings: the environment as the repository knows it.
         file: must exist if given; else ``FILE`` counts if it is there.
+        is_delivered: whether the assembly goes to an account, so that it must say to which, and prod whom it wakes.
 
     Raises:
         UnusableDeployment: the file is missing, malformed, or does not fit the environment.
     """
     path = Path(file) if file else FILE
-    if not file and not path.is_file():
-        return settings
+    found = _read(settings, path) if file or path.is_file() else settings
+    if is_delivered:
+        _demand(found, path)
+    return found
+
+
+def _demand(settings: EnvironmentSettings, path: Path) -> None:
+    """Refuse to deliver what would end in the wrong account or ring where nobody hears it."""
+    if settings.account is None:
+        raise UnusableDeployment(
+            f"{path}: {settings.name} is to be delivered and has no account: it would go to whichever account delivers. "
+            f"Set account under [{settings.name}]"
+        )
+    if settings.name == "prod" and settings.alerting.email is None:
+        raise UnusableDeployment(
+            f"{path}: prod is to be delivered and has no alert_email: nobody would hear its pages. "
+            "Set alert_email under [prod]"
+        )
+
+
+def _read(settings: EnvironmentSettings, path: Path) -> EnvironmentSettings:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as problem:

@@ -35,6 +35,8 @@ class Synthesized:
 
     settings: EnvironmentSettings
     templates: Mapping[str, Mapping[str, Any]]
+    directory: Path
+    """The cloud assembly, with its manifest."""
 
     def resources(self, type: str, concern: str | None = None) -> dict[str, dict[str, Any]]:
         """Resources of a type by logical id, in one stack or in all."""
@@ -95,7 +97,9 @@ def synthesize(settings: EnvironmentSettings) -> Synthesized:
     assembly = app.synth()
     prefix = f"MangaAssist-{settings.name}-"
     return Synthesized(
-        settings, {stack.stack_name.removeprefix(prefix): stack.template for stack in assembly.stacks}
+        settings,
+        {stack.stack_name.removeprefix(prefix): stack.template for stack in assembly.stacks},
+        Path(assembly.directory),
     )
 
 

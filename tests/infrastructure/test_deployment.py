@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from aws_cdk import App
 
+import app
 from stacks.application import build
 from stacks.checks import attach_checks
 from stacks.deployment import FILE, UnusableDeployment, deployed
-from stacks.environments import ENVIRONMENTS
+from stacks.environments import ENVIRONMENTS, EnvironmentSettings
 from tests.infrastructure.synthesized import ROOT
+from tools.synth import DELIVERED, VARIANTS
 
 EXAMPLE = (ROOT / "deployment.example.toml").read_text("utf-8")
 
@@ -124,9 +126,9 @@ def test_a_file_that_does_not_fit_is_refused_with_its_reason(
 def test_prod_with_an_account_and_names_passes_every_check(tmp_path: Path) -> None:
     """Findings name the account where it is known, and so must what we acknowledge."""
     flags = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
-    app = App(context={**flags, "aws:cdk:bundling-stacks": []}, outdir=str(tmp_path / "out"))
-    attach_checks(app, build(app, deployed(ENVIRONMENTS["prod"], _file(tmp_path, EXAMPLE))))
-    app.synth()
+    whole = App(context={**flags, "aws:cdk:bundling-stacks": []}, outdir=str(tmp_path / "out"))
+    attach_checks(whole, build(whole, deployed(ENVIRONMENTS["prod"], _file(tmp_path, EXAMPLE))))
+    whole.synth()
     report = (tmp_path / "out" / "validation-report.json").read_text("utf-8")
     assert {plugin["conclusion"] for plugin in json.loads(report)["pluginReports"]} == {"success"}
     assert "MangaAssist-DefaultEndpointsClosed" not in report, "closed, and not excused"
@@ -148,3 +150,74 @@ def test_a_catalogue_needs_a_service(tmp_path: Path) -> None:
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UnusableDeployment, match="missing"):
         deployed(ENVIRONMENTS["dev"], tmp_path / "missing.toml")
+
+
+@pytest.mark.req("IAC-3")
+def test_what_is_delivered_says_where_to_and_whom_it_wakes(tmp_path: Path) -> None:
+    prod = deployed(ENVIRONMENTS["prod"], _file(tmp_path, EXAMPLE), is_delivered=True)
+    assert (prod.account, prod.alerting.email) == ("111122223333", "on-call@shop.example")
+    assert deployed(ENVIRONMENTS["dev"], tmp_path / "deployment.toml", is_delivered=True).account
+
+
+@pytest.mark.req("IAC-3")
+@pytest.mark.parametrize(
+    ("name", "missing", "problem"),
+    [
+        ("prod", 'account = "111122223333"\n', r"prod is to be delivered and has no account: .*\[prod\]"),
+        ("prod", 'alert_email = "on-call@shop.example"\n', "prod is to be delivered and has no alert_email"),
+        ("dev", 'account = "444455556666"\n', r"dev is to be delivered and has no account: .*\[dev\]"),
+    ],
+)
+def test_a_delivery_without_them_is_refused_and_a_plain_synth_is_not(
+    tmp_path: Path, name: str, missing: str, problem: str
+) -> None:
+    assert missing in EXAMPLE
+    path = _file(tmp_path, EXAMPLE.replace(missing, ""))
+    assert deployed(ENVIRONMENTS[name], path).name == name
+    with pytest.raises(UnusableDeployment, match=problem):
+        deployed(ENVIRONMENTS[name], path, is_delivered=True)
+
+
+@pytest.mark.req("IAC-3")
+def test_a_delivery_from_a_checkout_without_the_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stacks.deployment.FILE", tmp_path / "none.toml")
+    for settings in ENVIRONMENTS.values():
+        with pytest.raises(UnusableDeployment, match="has no account"):
+            deployed(settings, is_delivered=True)
+
+
+@pytest.mark.req("IAC-3")
+def test_what_is_delivered_is_synthesized_apart_and_with_that_demand() -> None:
+    assert {variant.name for variant in DELIVERED} == {
+        f"delivered/{name}" for name in ("dev", "staging", "prod")
+    }
+    for variant in DELIVERED:
+        assert variant.context[-2:] == ["-c", "delivered=true"]
+    assert not any("delivered=true" in variant.context for variant in VARIANTS)
+
+
+@pytest.mark.req("IAC-3")
+@pytest.mark.parametrize(
+    ("delivered", "document", "problem"),
+    [
+        ("true", "", "prod is to be delivered and has no account"),
+        ("true", EXAMPLE, None),
+        ("false", "", None),
+    ],
+)
+def test_the_demand_reaches_the_application(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delivered: str, document: str, problem: str | None
+) -> None:
+    context = {"environment": "prod", "delivered": delivered, "deployment": str(_file(tmp_path, document))}
+    built: list[EnvironmentSettings] = []
+    monkeypatch.setattr(app, "App", lambda: App(context=context, outdir=str(tmp_path / "out")))
+    monkeypatch.setattr(app, "build", lambda _, settings: built.append(settings))
+    monkeypatch.setattr(app, "attach_checks", lambda *_: None)
+    if problem:
+        with pytest.raises(SystemExit, match=problem):
+            app.main()
+    else:
+        app.main()
+    assert len(built) == (0 if problem else 1)

@@ -1,1 +1,1 @@
-"""What stands between a change and production: the inventory of what holds data, and the summary of a change."""
+"""What stands between a change and production: what holds data, what a change does, which assembly is deployed."""
