@@ -110,7 +110,12 @@ class CatalogueStack(EnvironmentStack):
     # --- task -----------------------------------------------------------------------------------------
 
     def _log_group(self) -> logs.LogGroup:
-        admit_logs(self.key, settings=self.settings, name=CATALOGUE_NAME)
+        admit_logs(
+            self.key,
+            settings=self.settings,
+            name=CATALOGUE_NAME,
+            others=(_insights(catalogue_cluster(self.settings)),),
+        )
         return log_group(self, "Logs", settings=self.settings, name=CATALOGUE_NAME, key=self.key)
 
     def _cluster(self, network: NetworkStack) -> ecs.Cluster:
@@ -119,7 +124,8 @@ class CatalogueStack(EnvironmentStack):
         measured = logs.LogGroup(
             self,
             "InsightsLogs",
-            log_group_name=f"/aws/ecs/containerinsights/{name}/performance",
+            log_group_name=_insights(name),
+            encryption_key=self.key,
             retention=retention(self.settings),
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -264,3 +270,8 @@ class CatalogueStack(EnvironmentStack):
     def graphs(self) -> dict[str, list[cloudwatch.IMetric]]:
         """What a dashboard shows of the tasks and of the way to them, by title."""
         return self.watch.graphs()
+
+
+def _insights(cluster: str) -> str:
+    """The log group in which ECS measures a cluster; its name is not ours to choose."""
+    return f"/aws/ecs/containerinsights/{cluster}/performance"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -10,9 +12,18 @@ from stacks.constructs.log_group import log_group_name
 from stacks.environments import EnvironmentSettings
 
 
-def admit_logs(key: kms.Key, *, settings: EnvironmentSettings, name: str) -> None:
-    """Let CloudWatch Logs use ``key`` for the log group ``name`` and for no other."""
+def admit_logs(key: kms.Key, *, settings: EnvironmentSettings, name: str, others: Sequence[str] = ()) -> None:
+    """Let CloudWatch Logs use ``key`` for the log group ``name``, for ``others`` by their whole names, and for no more."""
     stack = Stack.of(key)
+    arns = [
+        stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=group,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for group in (log_group_name(settings, name), *others)
+    ]
     key.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
@@ -20,12 +31,7 @@ def admit_logs(key: kms.Key, *, settings: EnvironmentSettings, name: str) -> Non
             resources=["*"],
             conditions={
                 "ArnEquals": {
-                    "kms:EncryptionContext:aws:logs:arn": stack.format_arn(
-                        service="logs",
-                        resource="log-group",
-                        resource_name=log_group_name(settings, name),
-                        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                    )
+                    "kms:EncryptionContext:aws:logs:arn": arns[0] if len(arns) == 1 else arns,
                 }
             },
         )

@@ -161,9 +161,11 @@ ONLY_IN_PROD: dict[str, set[str]] = {
     "guardrail": set(NETWORK_INTERFACES),
     "ingest": set(NETWORK_INTERFACES),
     "message": {*NETWORK_INTERFACES, "elasticache:Connect"},
+    "prewarm": {"ecs:DescribeServices"},
 }
-"""Local has neither a network nor a cache."""
+"""Local has neither a network, nor a cache, nor tasks."""
 ONLY_IN_LOCAL: dict[str, set[str]] = {
+    "message": {"personalize:GetRecommendations"},
     "model_capacity": {
         "bedrock:CreateProvisionedModelThroughput",
         "bedrock:DeleteProvisionedModelThroughput",
@@ -172,7 +174,7 @@ ONLY_IN_LOCAL: dict[str, set[str]] = {
         "cloudwatch:GetMetricStatistics",
     },
 }
-"""Prod buys no throughput."""
+"""Prod buys no throughput, and which campaigns recommend is for an organisation to say."""
 
 TAKES_NO_RESOURCE = {
     "application-autoscaling:DescribeScalableTargets",

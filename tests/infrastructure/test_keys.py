@@ -21,6 +21,16 @@ SERVICES: dict[str, dict[str, set[str]]] = {
         "events": READ_AND_WRITE,
         "logs.us-east-1": LOGS,
     },
+    "Catalogue": {
+        "delivery.logs": {
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey*",
+            "kms:ReEncrypt*",
+        },
+        "logs.us-east-1": LOGS,
+    },
     "Keys": {"events": READ_AND_WRITE, "logs.us-east-1": LOGS},
     "Network": {"logs.us-east-1": LOGS},
 }

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mangaassist.versions import CURRENT_VERSION
 from tests.infrastructure.synthesized import Synthesized, readable
 
 
@@ -60,7 +61,11 @@ def test_the_page_is_published_with_its_configuration(application: Synthesized) 
     websocket_url = config.pop("websocket_url")
     assert websocket_url.startswith("wss://")
     assert websocket_url.endswith("/live")
-    assert config == {"environment": application.settings.name, "api_base": "", "protocol_version": 2}
+    assert config == {
+        "environment": application.settings.name,
+        "api_base": "",
+        "protocol_version": CURRENT_VERSION,
+    }
 
 
 @pytest.mark.req("SEC-4")
