@@ -13,6 +13,8 @@ from stacks.bedrock import BedrockStack
 from stacks.cache import CacheStack
 from stacks.capacity import CapacityStack
 from stacks.capacity_state import CapacityStateStack
+from stacks.catalogue import CatalogueStack
+from stacks.catalogue_images import CatalogueImagesStack
 from stacks.chat import ChatStack
 from stacks.edge import EDGE_REGION, EdgeStack
 from stacks.edge_watch import EdgeWatchStack
@@ -48,6 +50,8 @@ class MangaAssist:
     registry: ModelRegistryStack | None
     models: ModelsStack | None
     ingest: IngestStack
+    catalogue_images: CatalogueImagesStack | None
+    catalogue: CatalogueStack | None
     guardrail: GuardrailStack
     capacity_state: CapacityStateStack
     identity: IdentityStack | None
@@ -84,6 +88,24 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         else None
     )
     ingest = IngestStack(app, settings=settings, search=search, policy=policy, network=network)
+    catalogue_images = (
+        CatalogueImagesStack(app, settings=settings)
+        if settings.catalogue and settings.catalogue.image is None
+        else None
+    )
+    catalogue = (
+        CatalogueStack(
+            app,
+            settings=settings,
+            catalogue=settings.catalogue,
+            network=network,
+            groups=network.catalogue,
+            ingest=ingest,
+            images=catalogue_images,
+        )
+        if settings.catalogue and network and network.catalogue
+        else None
+    )
     guardrail = GuardrailStack(app, settings=settings, ingest=ingest, network=network)
     capacity_state = CapacityStateStack(app, settings=settings)
     identity = (
@@ -102,6 +124,8 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         identity=identity,
     )
     capacity = CapacityStack(app, settings=settings, state=capacity_state, chat=chat, search=search)
+    if catalogue is not None:
+        capacity.add_stack_dependency(catalogue, "raises the tasks of the service, which it knows by name")
     edge = EdgeStack(app, settings=settings, edge=settings.edge) if settings.edge else None
     web = WebStack(app, settings=settings, chat=chat, edge=edge)
     edge_watch = EdgeWatchStack(app, settings=settings, edge=edge, web=web) if edge else None
@@ -137,7 +161,7 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         chat,
         capacity,
         web,
-        *filter(None, (cache, backup, models)),
+        *filter(None, (cache, backup, models, catalogue)),
     ):
         stack.add_stack_dependency(alerts, "its alarms tell the topics there, which they know by name")
     observability = (
@@ -150,6 +174,7 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
             ingest=ingest,
             guardrail=guardrail,
             chat=chat,
+            catalogue=catalogue,
         )
         if settings.observability
         else None
@@ -180,6 +205,8 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         registry=registry,
         models=models,
         ingest=ingest,
+        catalogue_images=catalogue_images,
+        catalogue=catalogue,
         guardrail=guardrail,
         capacity_state=capacity_state,
         identity=identity,

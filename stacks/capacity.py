@@ -136,6 +136,19 @@ class CapacityStack(EnvironmentStack):
                     for name in endpoints
                 ],
             )
+        services = [each["address"] for each in self._resources() if each["kind"] == "ecs-service"]
+        if services:
+            function.allow(
+                "ecs:DescribeServices",
+                on=[
+                    self.format_arn(
+                        service="ecs",
+                        resource="service",
+                        resource_name=f"{address['cluster']}/{address['service']}",
+                    )
+                    for address in services
+                ],
+            )
         function.allow(
             "aoss:BatchGetCollectionGroup", "aoss:UpdateCollectionGroup", on=[self._search.group.attr_arn]
         )
@@ -328,6 +341,7 @@ class CapacityStack(EnvironmentStack):
 
 
 SCALING: Final = {
+    "ecs-service": "ecs:service:DesiredCount",
     "lambda-provisioned-concurrency": "lambda:function:ProvisionedConcurrency",
     "sagemaker-variant": "sagemaker:variant:DesiredInstanceCount",
 }

@@ -19,6 +19,7 @@ from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.model_profiles import ModelProfiles
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.replaceable import HOST_AND_PORT, Replaceable
 from stacks.constructs.secret_rotation import SecretRotation
 from stacks.constructs.websocket_api import WebSocketApi
 from stacks.environments import EndpointRole, EnvironmentSettings
@@ -27,7 +28,8 @@ from stacks.identity import IdentityStack
 from stacks.ingest import SEARCH_ALIAS
 from stacks.model_access import embedding_model_id, generation_model_ids, model_arns
 from stacks.model_policy import ModelPolicyStack
-from stacks.network import NetworkStack
+from stacks.network import NetworkStack, catalogue_target
+from stacks.partner_access import PartnerAccess
 from stacks.search import SearchStack
 from stacks.sessions import SessionsStack
 
@@ -229,6 +231,11 @@ class ChatStack(EnvironmentStack):
             variables[ENDPOINT_VARIABLES[role]] = name
         if cache is not None:
             variables.update(cache.variables(cache.chat_user))
+        store = PartnerAccess(self)
+        variables.update(store.variables)
+        variables.update(self._catalogue_variables())
+        campaigns = self._campaigns()
+        variables.update(campaigns)
         function = PythonFunction(
             self,
             "Message",
@@ -240,8 +247,8 @@ class ChatStack(EnvironmentStack):
             memory_mb=settings.message_memory_mb,
             reserved_concurrency=settings.message_reserved_concurrency,
             provisioned_concurrency=settings.message_provisioned_concurrency,
-            # It posts to WebSocket connections, whose addresses are public.
-            network=network.placement(internet=True) if network else None,
+            # It posts to WebSocket connections and asks partners, whose addresses are public.
+            network=network.placement(internet=True, catalogue=True) if network else None,
             variables=variables,
         )
         sessions.grant(
@@ -272,11 +279,41 @@ class ChatStack(EnvironmentStack):
                     for name in settings.endpoints.values()
                 ],
             )
+        store.grant(function)
+        if campaigns:
+            function.allow("personalize:GetRecommendations", on=sorted(set(campaigns.values())))
         if cache is not None:
             cache.grant(function, cache.chat_user)
         search.grant_read(function)
         policy.grant_read(function)
         return function
+
+    def _catalogue_variables(self) -> dict[str, str]:
+        """Where the catalogue service answers; by its name, which is known before it runs."""
+        catalogue = self.settings.catalogue
+        address = Replaceable(
+            self,
+            "CatalogueTarget",
+            what="host:port of the catalogue service",
+            pattern=HOST_AND_PORT,
+            setting=catalogue_target(self.settings) if catalogue else None,
+        )
+        tls = {"CATALOGUE_TLS": "true"} if catalogue and catalogue.certificate_arn else {}
+        return {"CATALOGUE_TARGET": address.value, **tls}
+
+    def _campaigns(self) -> dict[str, str]:
+        """ARNs by variable of the campaigns that recommend."""
+        personalize = self.settings.personalize
+        return {
+            variable: name
+            if name.startswith("arn:")
+            else self.format_arn(service="personalize", resource="campaign", resource_name=name)
+            for variable, name in (
+                ("PERSONALIZE_USER_CAMPAIGN", personalize.user_campaign),
+                ("PERSONALIZE_SIMILAR_CAMPAIGN", personalize.similar_campaign),
+            )
+            if name
+        }
 
     def _scale(self, function: PythonFunction) -> None:
         """Warm environments follow their use; the pre-warm function moves the bounds between which they do."""

@@ -20,6 +20,7 @@ from stacks.constructs.watch import over_all
 from stacks.environments import EnvironmentSettings
 
 if TYPE_CHECKING:
+    from stacks.catalogue import CatalogueStack
     from stacks.chat import ChatStack
     from stacks.ingest import IngestStack
     from stacks.sessions import SessionsStack
@@ -48,6 +49,7 @@ class Watched:
     chat: ChatStack
     sessions: SessionsStack
     ingest: IngestStack
+    catalogue: CatalogueStack | None
     functions: Sequence[PythonFunction]
     alarms: Sequence[cloudwatch.AlarmBase]
     """Of the composite alarms: their state is the first thing to see."""
@@ -66,7 +68,9 @@ class Dashboards(Construct):
         self._add("models", "Models: calls, tokens, fallbacks, cost", self._models())
         self._add("guardrails", "What is refused, removed and corrected", self._guardrails())
         self._add("ingest", "From the feed to the index", self._ingest())
-        self._add("capacity", "Room: functions, gateway, tables, search", self._capacity())
+        self._add(
+            "capacity", "Room: functions, gateway, tables, search, the catalogue service", self._capacity()
+        )
 
     def _add(self, name: str, about: str, widgets: Sequence[cloudwatch.IWidget]) -> None:
         full = f"{self._settings.resource_prefix}-{name}"
@@ -379,7 +383,13 @@ class Dashboards(Construct):
                 ceiling=self._settings.search.max_ocu,
             ),
             self._graph("Model warm-up, ms", [self._search(metrics.MODEL_WARM_UP_MS, "endpoint", "Maximum")]),
+            *self._catalogue(),
         ]
+
+    def _catalogue(self) -> list[cloudwatch.IWidget]:
+        if self._watched.catalogue is None:
+            return []
+        return [self._graph(title, shown) for title, shown in self._watched.catalogue.graphs().items()]
 
     # --- pieces -------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
-from stacks.environments import ENVIRONMENTS, Domains, EnvironmentSettings, Settings
+from stacks.environments import ENVIRONMENTS, Domains, EnvironmentSettings, Partners, Personalize, Settings
 
 FILE: Final = Path(__file__).resolve().parents[1] / "deployment.toml"
 
@@ -21,12 +21,23 @@ class UnusableDeployment(ValueError):
     """The file cannot be used; the message says where and why."""
 
 
+class CatalogueDeployment(Settings):
+    """What ``stacks.environments.Catalogue`` leaves to the organisation."""
+
+    image: str | None = None
+    namespace: str | None = None
+    certificate_arn: str | None = None
+
+
 class Deployment(Settings):
     """One environment's section of the file."""
 
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
     alert_email: str | None = None
     domains: Domains | None = None
+    catalogue: CatalogueDeployment | None = None
+    partners: Partners | None = None
+    personalize: Personalize | None = None
 
 
 def deployed(settings: EnvironmentSettings, file: str | Path | None = None) -> EnvironmentSettings:
@@ -68,5 +79,12 @@ def _joined(settings: EnvironmentSettings, found: Deployment) -> EnvironmentSett
         if settings.edge is None:
             raise UnusableDeployment(f"{settings.name} has no edge that could serve {found.domains.page}")
         changes["edge"] = {**settings.edge.model_dump(), "domains": found.domains.model_dump()}
+    if found.catalogue is not None:
+        if settings.catalogue is None:
+            raise UnusableDeployment(f"{settings.name} runs no catalogue service: leave out its catalogue")
+        changes["catalogue"] = {**settings.catalogue.model_dump(), **found.catalogue.model_dump()}
+    for name in ("partners", "personalize"):
+        if (given := getattr(found, name)) is not None:
+            changes[name] = given.model_dump()
     kept = {name: getattr(settings, name) for name in EnvironmentSettings.model_fields}
     return EnvironmentSettings.model_validate(kept | changes)

@@ -173,6 +173,104 @@ class Capacity(Settings):
     throughput: tuple[Throughput, ...] = ()
 
 
+class Catalogue(Settings):
+    """The catalogue service: how large a task is and how many there are; it answers inside the VPC only."""
+
+    cpu: Literal[256, 512, 1_024, 2_048, 4_096]
+    """1024 are a whole CPU."""
+    memory_mb: int = Field(ge=512, le=30_720)
+    min_tasks: int = Field(ge=1)
+    """On ordinary days; a sale raises it."""
+    max_tasks: int = Field(ge=1)
+    calls_per_task_per_minute: int = Field(default=12_000, ge=1)
+    """Where another task starts, if its CPU does not say so first: 200 a second, an estimate until a load test."""
+    image: str | None = Field(
+        default=None, pattern=r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[^:@]+[:@].+$"
+    )
+    """Of another registry, best by digest; ``None`` takes the repository of stack ``CatalogueImages``."""
+    namespace: str | None = Field(default=None, pattern=DOMAIN)
+    """Private zone that holds ``catalogue.<namespace>``; ``None``: one that nobody else has, ``<prefix>.internal``."""
+    certificate_arn: str | None = Field(
+        default=None, pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$"
+    )
+    """For ``catalogue.<namespace>``, in the region of the environment; without it calls inside the VPC are not
+    encrypted, and the security groups alone say who may make them."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.min_tasks > self.max_tasks:
+            raise ValueError(f"min_tasks={self.min_tasks} is above max_tasks={self.max_tasks}")
+        cpus = self.cpu / 1_024
+        low, high = (512, 2_048) if self.cpu == 256 else (int(1_024 * max(1, 2 * cpus)), int(8_192 * cpus))
+        if not low <= self.memory_mb <= high or (self.memory_mb % 1_024 and self.memory_mb != 512):
+            raise ValueError(
+                f"memory_mb={self.memory_mb}: Fargate gives cpu={self.cpu} {low} to {high}, in steps of 1024"
+            )
+        if self.certificate_arn and not self.namespace:
+            raise ValueError(
+                "certificate_arn without namespace: nobody signs for the name the service has without one"
+            )
+        return self
+
+
+PartnerName = Literal["orders", "pricing", "profile", "promotions", "returns", "reviews", "shipping"]
+
+URL: Final = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
+NAME_OF_SECRET: Final = r"^[A-Za-z0-9/_+=.@-]{1,500}$"  # noqa: S105 - the form of a name
+
+
+class PartnerAddress(Settings):
+    """Where one partner answers, when it is not where the others do."""
+
+    name: PartnerName
+    url: str = Field(pattern=URL)
+    credential_secret: str | None = Field(default=None, pattern=NAME_OF_SECRET)
+    """``None``: the credential that all of them take."""
+
+
+class Partners(Settings):
+    """The services of other teams: orders, prices, reviews and the rest; each answers without, only poorer."""
+
+    url: str | None = Field(default=None, pattern=URL)
+    """Base of every partner that has no address of its own; ``None``: there are none."""
+    credential_secret: str | None = Field(default=None, pattern=NAME_OF_SECRET)
+    """Name of the secret, made by whoever got the credential; ``None``: ``<prefix>-partners``."""
+    credential_key_arn: str | None = Field(default=None, pattern=r"^arn:aws:kms:[a-z0-9-]+:\d{12}:key/.+$")
+    """The key of the secrets, where it is not the one that Secrets Manager keeps for the account."""
+    own: tuple[PartnerAddress, ...] = ()
+    """Partners that answer elsewhere."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [each.name for each in self.own]
+        if len(set(names)) < len(names):
+            raise ValueError(f"own: a partner has one address, but these are named: {', '.join(names)}")
+        return self
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every address there is."""
+        return (*((self.url,) if self.url else ()), *(each.url for each in self.own))
+
+
+class Personalize(Settings):
+    """Campaigns or recommenders of Amazon Personalize: a campaign's name in this account, or an ARN."""
+
+    user_campaign: str | None = Field(
+        default=None, pattern=r"^(arn:aws:personalize:.+|[A-Za-z0-9][\w-]{0,62})$"
+    )
+    """Titles for a shopper."""
+    similar_campaign: str | None = Field(
+        default=None, pattern=r"^(arn:aws:personalize:.+|[A-Za-z0-9][\w-]{0,62})$"
+    )
+    """Titles like a title."""
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is asked of it."""
+        return bool(self.user_campaign or self.similar_campaign)
+
+
 class BedrockControls(Settings):
     """A guardrail, and inference profiles that carry cost tags; both are free until they are used."""
 
@@ -318,6 +416,11 @@ class EnvironmentSettings(Settings):
     """Regions that hold a replica of the tables and of the catalogue feed."""
     backups: Backups | None = None
     models: ModelServing | None = None
+    catalogue: Catalogue | None = None
+    """``None``: no service runs; who wants products reads what the index and the table know."""
+    partners: Partners = Partners()
+    personalize: Personalize = Personalize()
+    """Without it recommendations are what most shoppers like."""
     capacity: Capacity = Capacity()
     bedrock: BedrockControls | None = None
     edge: Edge | None = None
@@ -341,6 +444,17 @@ class EnvironmentSettings(Settings):
     def resource_prefix(self) -> str:
         """Start of the names that AWS wants unique within an account and region."""
         return f"mangaassist-{self.name}"
+
+    @property
+    def catalogue_namespace(self) -> str:
+        """The private zone in which services of ours are found."""
+        own = self.catalogue.namespace if self.catalogue else None
+        return own or f"{self.resource_prefix}.internal"
+
+    @property
+    def partners_secret(self) -> str:
+        """Name of the secret that holds what partners know us by."""
+        return self.partners.credential_secret or f"{self.resource_prefix}-partners"
 
     @property
     def endpoints(self) -> Mapping[EndpointRole, str]:
@@ -399,6 +513,32 @@ class EnvironmentSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _catalogue_is_inside_a_network(self) -> Self:
+        if self.catalogue is None:
+            return self
+        if self.network is None:
+            raise ValueError("catalogue without network: its load balancer is reached from inside a VPC only")
+        if self.catalogue.certificate_arn:
+            _, _, _, region, owner, _ = self.catalogue.certificate_arn.split(":", 5)
+            if region != self.region:
+                raise ValueError(
+                    f"catalogue.certificate_arn is in {region}: the load balancer looks for it in {self.region}"
+                )
+            if self.account not in (None, owner):
+                raise ValueError(
+                    f"catalogue.certificate_arn is of {owner}, and this account is {self.account}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _partners_are_asked_over_tls(self) -> Self:
+        if self.name != "local" and (
+            plain := [url for url in self.partners.urls if not url.startswith("https://")]
+        ):
+            raise ValueError(f"partners: {plain[0]} is not https; credentials and orders travel there")
+        return self
+
+    @model_validator(mode="after")
     def _replicas_are_elsewhere(self) -> Self:
         if self.region in self.replica_regions or len(set(self.replica_regions)) < len(self.replica_regions):
             raise ValueError(
@@ -435,6 +575,8 @@ class EnvironmentSettings(Settings):
             raise ValueError(
                 "prod endpoints need min_instances of 2 or more: a canary is at most half of them"
             )
+        if self.catalogue and self.catalogue.min_tasks < 2:
+            raise ValueError("prod runs two tasks of the catalogue or more, one in each zone: set min_tasks")
         if self.edge is None or not self.edge.web_acl:
             raise ValueError("prod is reached through the edge only: set edge with its web ACL (SEC-5)")
         if self.identity is None or not self.identity.threat_protection:
@@ -472,6 +614,9 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                 search=SearchCapacity(min_ocu=0, max_ocu=2),
                 intent_endpoint="mangaassist-local-intent",
                 rerank_endpoint="mangaassist-local-reranker",
+                personalize=Personalize(
+                    user_campaign="mangaassist-local-user", similar_campaign="mangaassist-local-similar"
+                ),
                 message_provisioned_concurrency=1,
                 capacity=Capacity(
                     calendar_share_percent=25,
@@ -511,6 +656,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                     intent=EndpointFleet(instance_type="ml.inf2.xlarge", min_instances=1, max_instances=2),
                     reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=1, max_instances=2),
                 ),
+                catalogue=Catalogue(cpu=256, memory_mb=512, min_tasks=1, max_tasks=2),
                 bedrock=BedrockControls(),
                 edge=Edge(),
                 identity=Identity(threat_protection=True),
@@ -535,6 +681,7 @@ ENVIRONMENTS: Final[Mapping[str, EnvironmentSettings]] = MappingProxyType(
                     intent=EndpointFleet(instance_type="ml.inf2.xlarge", min_instances=2, max_instances=8),
                     reranker=EndpointFleet(instance_type="ml.g6.xlarge", min_instances=2, max_instances=8),
                 ),
+                catalogue=Catalogue(cpu=1_024, memory_mb=2_048, min_tasks=2, max_tasks=12),
                 bedrock=BedrockControls(),
                 edge=Edge(requests_per_five_minutes=2_000, guest_tokens_per_five_minutes=100),
                 identity=Identity(mfa="required", threat_protection=True),
@@ -578,7 +725,8 @@ def lean(settings: EnvironmentSettings) -> EnvironmentSettings:
     """``settings`` without what costs while nobody asks anything (CAP-6).
 
     The price: no private network, so functions reach AWS over the internet by signed requests; no shared cache; intents
-    end with the rules and search's own order stands, as there is no model of ours; the first question after ten idle
+    end with the rules and search's own order stands, as there is no model of ours; products come from the index and the
+    table, as no catalogue service runs; the first question after ten idle
     minutes waits 10-30 s for search. What protects data stays: keys, backups, replicas, the edge.
     """
     changes: dict[str, object] = {
@@ -586,6 +734,7 @@ def lean(settings: EnvironmentSettings) -> EnvironmentSettings:
         "network": None,
         "cache": None,
         "models": None,
+        "catalogue": None,
         "message_provisioned_concurrency": None,
         "search": settings.search.model_copy(update={"min_ocu": 0}),
         "capacity": settings.capacity.model_copy(update={"business_hours": False, "throughput": ()}),

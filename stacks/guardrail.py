@@ -10,6 +10,7 @@ from stacks.constructs.python_function import PythonFunction
 from stacks.environments import EnvironmentSettings
 from stacks.ingest import IngestStack
 from stacks.network import NetworkStack
+from stacks.partner_access import PartnerAccess
 
 
 class GuardrailStack(EnvironmentStack):
@@ -26,6 +27,7 @@ class GuardrailStack(EnvironmentStack):
         super().__init__(
             scope, "Guardrail", settings=settings, description="Judges answers before they are final"
         )
+        partners = PartnerAccess(self, only=("pricing",))
         self.function = PythonFunction(
             self,
             "Guardrail",
@@ -34,8 +36,10 @@ class GuardrailStack(EnvironmentStack):
             description="Runs the guardrail stages over an answer",
             timeout_seconds=5,
             memory_mb=1_024,
-            network=network.placement() if network else None,
-            variables={"CATALOGUE_TABLE": ingest.catalogue.table_name},
+            # It asks the partner that knows which listings to trust, whose address is public.
+            network=network.placement(internet=True) if network else None,
+            variables={"CATALOGUE_TABLE": ingest.catalogue.table_name, **partners.variables},
         )
+        partners.grant(self.function)
         ingest.grant_catalogue(self.function, "dynamodb:BatchGetItem")
         CfnOutput(self, "GuardrailFunctionName", value=self.function.function.function_name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
@@ -25,6 +27,8 @@ from stacks.network import NetworkStack
 from stacks.search import SearchStack
 from stacks.sessions import KEY_ACTIONS
 
+READ_KEY_ACTIONS: Final = ("kms:Decrypt", "kms:DescribeKey")
+"""Of ``KEY_ACTIONS``, what a reader needs (DynamoDB guide, encryption at rest)."""
 FEED_PREFIX: Final = "feed/"
 QUARANTINE_PREFIX: Final = "quarantine/"
 """Where ingestion puts the lines of a feed that it refuses."""
@@ -62,6 +66,8 @@ class IngestStack(EnvironmentStack):
                 self.key, replica_keys(self, settings)
             ),
             replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
+            # Of entries of the change log; products and series have no such attribute.
+            time_to_live_attribute="expires_at",
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
             ),
@@ -119,7 +125,15 @@ class IngestStack(EnvironmentStack):
                 **policy.variables,
             },
         )
-        self.grant_catalogue(self.function, "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")
+        self.grant_catalogue(
+            self.function,
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            # A series and its entry in the change log are one transaction, which needs each of its parts.
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        )
         self.function.allow("s3:GetObject", on=[self.feed.arn_for_objects(f"{FEED_PREFIX}*")])
         self.function.allow("s3:PutObject", on=[self.feed.arn_for_objects(f"{QUARANTINE_PREFIX}*")])
         self.function.allow(
@@ -157,11 +171,20 @@ class IngestStack(EnvironmentStack):
 
     def grant_catalogue(self, function: PythonFunction, *actions: str) -> None:
         """Let ``function`` perform ``actions`` on the table, and use its key through DynamoDB only."""
-        function.allow(*actions, on=[self.catalogue.table_arn])
-        function.allow(
-            *KEY_ACTIONS,
-            on=[self.key.key_arn],
-            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}},
+        self._grant(function.role, actions, KEY_ACTIONS)
+
+    def grant_catalogue_read(self, role: iam.Role, *actions: str) -> None:
+        """Let ``role`` perform ``actions`` on the table, and use its key to read, through DynamoDB only."""
+        self._grant(role, actions, READ_KEY_ACTIONS)
+
+    def _grant(self, role: iam.Role, actions: Sequence[str], key_actions: Sequence[str]) -> None:
+        role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=[self.catalogue.table_arn]))
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=list(key_actions),
+                resources=[self.key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{self.region}.amazonaws.com"}},
+            )
         )
 
     def _start_on_upload(self) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 import jsii
-from aws_cdk import ArnFormat
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
-from stacks.constructs.log_group import log_group, log_group_name
+from stacks.constructs.log_group import log_group
+from stacks.constructs.log_key import admit_logs
 from stacks.constructs.placement import Placement
 from stacks.environments import EnvironmentSettings, Network
 
+CATALOGUE_PORT: Final = 50_051
+"""Where gRPC is by custom; of the load balancer and of the tasks."""
+CATALOGUE_NAME: Final = "catalogue"
+"""Of the container, of the log group, and the first label of the name by which the service is found."""
 CIDR: Final = "10.0.0.0/16"
 SUBNETS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {"Public": ("10.0.1.0/24", "10.0.2.0/24"), "Private": ("10.0.10.0/24", "10.0.11.0/24")}
@@ -29,15 +34,26 @@ INTERFACE_ENDPOINTS: Final[Mapping[str, str]] = MappingProxyType(
         "appconfigdata": "the model policy decides which models see a shopper's words: it is read over a private path",
         "bedrock-runtime": "prompts and answers",
         "lambda": "the answer that message hands to the guardrail function",
+        "personalize-runtime": "who asks for recommendations, and what is recommended",
         "sagemaker.runtime": "questions for the classifier, chunks for the reranker",
+        "secretsmanager": "the credential that partners know us by",
         "xray": "traces, which functions send from where they run",
     }
 )
 """Services that functions inside call by themselves, with what stays off the internet thereby. The collection has one
 more, see ``search_endpoint``. Left out: S3 and DynamoDB (gateway endpoints, free of charge), Logs (Lambda ships a
-function's lines itself), KMS (asked by DynamoDB and S3 on a function's behalf), Secrets Manager and STS (no function
-inside calls them), and execute-api: it serves private APIs only, and with private DNS it would answer the posts to
+function's lines itself), KMS (asked by DynamoDB and S3 on a function's behalf), STS (no function inside calls it), and
+execute-api: it serves private APIs only, and with private DNS it would answer the posts to
 WebSocket connections with 403."""
+
+TASK_ENDPOINTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ecr.api": "where the layers of an image are",
+        "ecr.dkr": "an image's manifest; its layers come from S3, by the gateway endpoint",
+        "logs": "log lines, which the agent beside a task ships over the task's own interface",
+    }
+)
+"""What Fargate needs to start a task that has no way to the internet."""
 
 PREFIX_LISTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -95,6 +111,32 @@ class FixedRanges:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class CatalogueGroups:
+    """Who reaches the catalogue: clients its load balancer, and this its tasks."""
+
+    clients: ec2.SecurityGroup
+    balancer: ec2.SecurityGroup
+    tasks: ec2.SecurityGroup
+
+
+def catalogue_target(settings: EnvironmentSettings) -> str:
+    """``host:port`` by which clients inside the VPC reach the catalogue service."""
+    return f"{CATALOGUE_NAME}.{settings.catalogue_namespace}:{CATALOGUE_PORT}"
+
+
+def interface_endpoints(settings: EnvironmentSettings) -> tuple[str, ...]:
+    """Services that get an interface endpoint in this environment, the collection's aside."""
+    unused = {
+        *(() if settings.endpoints else ("sagemaker.runtime",)),
+        *(() if settings.personalize.is_used else ("personalize-runtime",)),
+    }
+    return (
+        *(service for service in INTERFACE_ENDPOINTS if service not in unused),
+        *(TASK_ENDPOINTS if settings.catalogue else ()),
+    )
+
+
 class NetworkStack(EnvironmentStack):
     """Everything that decides which packets may go where."""
 
@@ -127,11 +169,11 @@ class NetworkStack(EnvironmentStack):
         )
         self.endpoints = self._group("Endpoints", "Interface endpoints: reached by functions")
         self.cache = self._group("Cache", "Valkey: reached by functions")
+        self.catalogue = self._catalogue_groups() if settings.catalogue else None
         self._connect_groups()
         self._gateway_endpoints()
-        for service in INTERFACE_ENDPOINTS:
-            if service != "sagemaker.runtime" or settings.endpoints:
-                self._interface_endpoint(service)
+        for service in interface_endpoints(settings):
+            self._interface_endpoint(service)
         self.search_endpoint = self._interface_endpoint("aoss-data")
         """The only way into the collection: its network policy names this endpoint."""
 
@@ -140,16 +182,44 @@ class NetworkStack(EnvironmentStack):
         """Known without asking an account."""
         return self._zones
 
-    def placement(self, *, internet: bool = False) -> Placement:
-        """Where a function runs; with ``internet`` it reaches public addresses through NAT, over TLS only."""
+    def placement(self, *, internet: bool = False, catalogue: bool = False) -> Placement:
+        """Where a function runs.
+
+        Args:
+            internet: whether it reaches public addresses, through NAT and over TLS only.
+            catalogue: whether it reaches the catalogue service, where there is one.
+        """
         return Placement(
             vpc=self.vpc,
             subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
-            security_groups=(self.functions, self.internet) if internet else (self.functions,),
+            security_groups=(
+                self.functions,
+                *((self.internet,) if internet else ()),
+                *((self.catalogue.clients,) if catalogue and self.catalogue else ()),
+            ),
         )
 
     def _group(self, name: str, description: str) -> ec2.SecurityGroup:
         return ec2.SecurityGroup(self, name, vpc=self.vpc, description=description, allow_all_outbound=False)
+
+    def _catalogue_groups(self) -> CatalogueGroups:
+        groups = CatalogueGroups(
+            clients=self._group("CatalogueClients", "Functions that ask the catalogue service"),
+            balancer=self._group(
+                "CatalogueBalancer", "Load balancer of the catalogue: reached by its clients"
+            ),
+            tasks=self._group("CatalogueTasks", "Tasks of the catalogue: reached by their load balancer"),
+        )
+        port = ec2.Port.tcp(CATALOGUE_PORT)
+        for source, target, what, who in (
+            (groups.clients, groups.balancer, "The catalogue", "Clients"),
+            (groups.balancer, groups.tasks, "Tasks, and their health", "Load balancer"),
+        ):
+            source.add_egress_rule(target, port, what)
+            target.add_ingress_rule(source, port, who)
+        groups.tasks.add_egress_rule(self.endpoints, ec2.Port.tcp(443), "Image and log lines")
+        self.endpoints.add_ingress_rule(groups.tasks, ec2.Port.tcp(443), "Tasks of the catalogue")
+        return groups
 
     def _connect_groups(self) -> None:
         https, valkey = ec2.Port.tcp(443), ec2.Port.tcp(6379)
@@ -162,9 +232,10 @@ class NetworkStack(EnvironmentStack):
         if self.region not in PREFIX_LISTS:
             raise UnknownPrefixLists(self.region)
         for service, prefix_list in PREFIX_LISTS[self.region].items():
-            self.functions.add_egress_rule(
-                ec2.Peer.prefix_list(prefix_list), https, f"{service} by its gateway endpoint"
-            )
+            for group in (self.functions, *((self.catalogue.tasks,) if self.catalogue else ())):
+                group.add_egress_rule(
+                    ec2.Peer.prefix_list(prefix_list), https, f"{service} by its gateway endpoint"
+                )
         # The callback address of a WebSocket API is public and its addresses are many and change; the role decides
         # to which API a function may post.
         self.internet.add_egress_rule(ec2.Peer.any_ipv4(), https, "WebSocket connections, through NAT")
@@ -188,6 +259,7 @@ class NetworkStack(EnvironmentStack):
                     "dynamodb:PutItem",
                     "dynamodb:Query",
                     "dynamodb:UpdateItem",
+                    *(("dynamodb:Scan",) if self.catalogue else ()),
                 ),
             ),
         ):
@@ -209,6 +281,15 @@ class NetworkStack(EnvironmentStack):
                     },
                 )
             )
+            if name == "S3" and self.catalogue:
+                endpoint.add_to_policy(
+                    iam.PolicyStatement(
+                        principals=[iam.AnyPrincipal()],
+                        actions=["s3:GetObject"],
+                        # AWS's own bucket, from which everybody's image layers are read (ECR guide, VPC endpoints).
+                        resources=[f"arn:{self.partition}:s3:::prod-{self.region}-starport-layer-bucket/*"],
+                    )
+                )
 
     def _interface_endpoint(self, service: str) -> ec2.InterfaceVpcEndpoint:
         name = "".join(part.capitalize() for part in service.replace(".", "-").split("-"))
@@ -233,23 +314,7 @@ class NetworkStack(EnvironmentStack):
             removal_policy=self.removal_policy,
         )
         name = "network"
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
-                resources=["*"],
-                conditions={
-                    "ArnEquals": {
-                        "kms:EncryptionContext:aws:logs:arn": self.format_arn(
-                            service="logs",
-                            resource="log-group",
-                            resource_name=log_group_name(settings, name),
-                            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                        )
-                    }
-                },
-            )
-        )
+        admit_logs(key, settings=settings, name=name)
         group = log_group(self, "FlowLogs", settings=settings, name=name, key=key)
         ec2.FlowLog(
             self,

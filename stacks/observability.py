@@ -11,6 +11,7 @@ from aws_cdk import aws_xray as xray
 from constructs import Construct
 
 from mangaassist import metrics
+from stacks.catalogue import CatalogueStack
 from stacks.chat import ChatStack
 from stacks.constructs.alarm import Severity, anomaly, composite, topic_arn
 from stacks.constructs.environment_stack import EnvironmentStack
@@ -55,6 +56,7 @@ class ObservabilityStack(EnvironmentStack):
         ingest: IngestStack,
         guardrail: GuardrailStack,
         chat: ChatStack,
+        catalogue: CatalogueStack | None,
     ) -> None:
         super().__init__(
             scope, "Observability", settings=settings, description="Alarms, dashboards, traces, budget"
@@ -90,7 +92,12 @@ class ObservabilityStack(EnvironmentStack):
             self,
             settings=settings,
             watched=Watched(
-                chat=chat, sessions=sessions, ingest=ingest, functions=functions, alarms=self.troubles
+                chat=chat,
+                sessions=sessions,
+                ingest=ingest,
+                catalogue=catalogue,
+                functions=functions,
+                alarms=self.troubles,
             ),
         )
         self._traces()

@@ -14,6 +14,16 @@ VARIANT: Final = "AllTraffic"
 """``stacks.constructs.model_endpoint.VARIANT``; a test holds the two together."""
 
 
+def catalogue_cluster(settings: EnvironmentSettings) -> str:
+    """Name of the ECS cluster."""
+    return settings.resource_prefix
+
+
+def catalogue_service(settings: EnvironmentSettings) -> str:
+    """Name of the catalogue's ECS service."""
+    return f"{settings.resource_prefix}-catalogue"
+
+
 def raised_resources(settings: EnvironmentSettings, *, message_function: str = "") -> list[dict[str, Any]]:
     """The list that the pre-warm function reads (``mangaassist.capacity.resources.Resource``).
 
@@ -46,6 +56,20 @@ def raised_resources(settings: EnvironmentSettings, *, message_function: str = "
             "steps": sizing["search_ocu_steps"],
         }
     )
+    if settings.catalogue is not None:
+        resources.append(
+            {
+                "name": "catalogue",
+                "kind": "ecs-service",
+                "address": {
+                    "cluster": catalogue_cluster(settings),
+                    "service": catalogue_service(settings),
+                },
+                "base": settings.catalogue.min_tasks,
+                "ceiling": settings.catalogue.max_tasks,
+                "concurrency_per_unit": per_unit["catalogue"],
+            }
+        )
     for role, endpoint in settings.endpoints.items():
         if settings.models is not None:
             fleet = getattr(settings.models, role)

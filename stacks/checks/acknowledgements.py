@@ -35,6 +35,7 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _model_policy(stacks)
     _models(stacks)
     _ingest(stacks)
+    _catalogue(stacks)
     _chat(stacks)
     _capacity(stacks)
     _web(stacks)
@@ -188,6 +189,27 @@ def _ingest(stacks: MangaAssist) -> None:
             f"AwsSolutions-IAM5[Resource::<{_logical_id(ingest.feed)}.Arn>/{prefix}*]",
             reason,
         )
+
+
+def _catalogue(stacks: MangaAssist) -> None:
+    catalogue = stacks.catalogue
+    if catalogue is None:
+        return
+    _accept(
+        catalogue.execution_role,
+        "AwsSolutions-IAM5[Resource::*]",
+        "ecr:GetAuthorizationToken takes no resource; rule MangaAssist-NoWildcardResources holds '*' to it",
+    )
+    _accept(
+        catalogue.task,
+        "AwsSolutions-ECS2",
+        "names and levels, which whoever reads the template knows; the service is given no secret",
+    )
+    _accept(
+        catalogue.balancer.access_log,
+        "AwsSolutions-S1",
+        "is itself an access log, which only Elastic Load Balancing writes; CloudTrail has who reads it",
+    )
 
 
 def _chat(stacks: MangaAssist) -> None:

@@ -10,7 +10,7 @@ from stacks.checks.rule import Finding, Rule, Template, resources, strings
 FORMS = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]{10,}\.")
 """AWS access keys, private keys, signed tokens."""
 NAMES = re.compile(r"(SECRET|PASSWORD|API_KEY|PRIVATE_KEY|TOKEN)$")
-"""Variables that must hold a reference; the functions read the secret itself at run time."""
+"""Variables that must hold a reference or an ARN; the functions read the secret itself at run time."""
 
 
 def _check(template: Template) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def _check(template: Template) -> Iterator[Finding]:
     for logical_id, function in resources(template, "AWS::Lambda::Function"):
         variables = function["Properties"].get("Environment", {}).get("Variables", {})
         for name, value in variables.items():
-            if NAMES.search(name) and isinstance(value, str):
+            if NAMES.search(name) and isinstance(value, str) and not value.startswith("arn:"):
                 yield Finding(logical_id, f"Properties.Environment.Variables.{name}")
 
 

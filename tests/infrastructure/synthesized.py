@@ -100,7 +100,10 @@ def synthesize(settings: EnvironmentSettings) -> Synthesized:
 
 
 def readable(value: Any) -> str:
-    """A CloudFormation value as one line: ``${Ref}``, ``${Id.Attribute}``, imports without their hash."""
+    """A CloudFormation value as one line: ``${Ref}``, ``${Id.Attribute}``, imports without their hash.
+
+    Parameters are as a deployment without any finds them: a condition on one that is given does not hold.
+    """
     match value:
         case str():
             return value
@@ -114,6 +117,10 @@ def readable(value: Any) -> str:
             return "".join(map(readable, parts))
         case {"Fn::Sub": text}:
             return text
+        case {"Fn::If": [_, _, {"Ref": "AWS::NoValue"}]}:
+            return ""
+        case {"Fn::If": [_, _, otherwise]}:
+            return readable(otherwise)
     raise AssertionError(f"unexpected value in a template: {value}")
 
 

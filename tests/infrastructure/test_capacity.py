@@ -84,7 +84,7 @@ def test_throughput_ticks_only_where_there_is_some_to_buy(application: Synthesiz
 @pytest.mark.req("CAP-1")
 def test_everything_that_is_raised_has_an_adapter_and_bounds_of_its_stack(prod: Synthesized) -> None:
     found = resources(prod)
-    assert set(found) == {"message", "search", "intent", "reranker"}
+    assert set(found) == {"message", "search", "intent", "reranker", "catalogue"}
     for resource in found.values():
         assert resource.kind in kinds().builders
     assert (found["message"].base, found["message"].ceiling) == (5, 500)
@@ -101,6 +101,12 @@ def test_everything_that_is_raised_has_an_adapter_and_bounds_of_its_stack(prod: 
         for target in prod.resources("AWS::ApplicationAutoScaling::ScalableTarget", "Models").values()
     }
     assert variants == targets, "the names that the endpoints' own scaling uses"
+    tasks = prod.only("AWS::ApplicationAutoScaling::ScalableTarget", "Catalogue")["Properties"]
+    catalogue = found["catalogue"]
+    address = f"service/{catalogue.address['cluster']}/{catalogue.address['service']}"
+    assert readable(tasks["ResourceId"]) == address
+    assert (tasks["MinCapacity"], tasks["MaxCapacity"]) == (catalogue.base, catalogue.ceiling) == (2, 12)
+    assert catalogue.units(500) == 6, "a sale raises it"
 
 
 @pytest.mark.req("CAP-1")
@@ -132,6 +138,7 @@ def test_scaling_is_changed_in_the_raised_dimensions_only(prod: Synthesized) -> 
     assert statement["Condition"] == {
         "StringEquals": {
             "application-autoscaling:scalable-dimension": [
+                "ecs:service:DesiredCount",
                 "lambda:function:ProvisionedConcurrency",
                 "sagemaker:variant:DesiredInstanceCount",
             ]

@@ -128,6 +128,18 @@ def test_networks_are_not_addresses_of_the_emulator(value: str) -> None:
     assert _findings(no_emulator_addresses.RULE, template) == []
 
 
+def test_a_container_may_ask_itself_and_nothing_else_by_a_loopback_address() -> None:
+    asked = {"Command": ["CMD", "probe", "127.0.0.1:50051"]}
+
+    def found(**container: Any) -> list[Finding]:
+        task = ("AWS::ECS::TaskDefinition", {"ContainerDefinitions": [container]})
+        return _findings(no_emulator_addresses.RULE, _template(Task=task))
+
+    assert found(HealthCheck=asked) == []
+    assert found(**asked)
+    assert found(Environment=[{"Name": "TABLE_ENDPOINT", "Value": "http://127.0.0.1:4566"}])
+
+
 @pytest.mark.req("IAC-2")
 @pytest.mark.parametrize(
     "rule", [{"CidrIp": "0.0.0.0/0"}, {"CidrIp": "10.0.0.0/16"}, {"CidrIpv6": "::/0"}], ids=str
@@ -180,7 +192,11 @@ def test_no_secrets(variables: dict[str, str]) -> None:
 
 @pytest.mark.req("SEC-6")
 def test_a_reference_to_a_secret_is_not_a_secret() -> None:
-    variables = {"GUEST_TOKEN_SECRET": {"Ref": "Secret"}, "GUEST_TOKEN_TTL_SECONDS": "3600"}
+    variables = {
+        "GUEST_TOKEN_SECRET": {"Ref": "Secret"},
+        "GUEST_TOKEN_TTL_SECONDS": "3600",
+        "PARTNERS_CREDENTIAL_SECRET": "arn:aws:secretsmanager:us-east-1:111122223333:secret:partners",
+    }
     assert (
         _findings(no_secrets.RULE, _template(Function=_function(Environment={"Variables": variables}))) == []
     )

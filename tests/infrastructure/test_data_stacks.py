@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.infrastructure.synthesized import Synthesized, readable
+from tests.infrastructure.synthesized import ROOT, Synthesized, readable
 
 # A new logical id makes CloudFormation replace the resource, and its data is gone with the old one. If this must be,
 # plan the migration first, then change the list.
@@ -45,6 +45,13 @@ def test_stateful_resources_keep_their_logical_ids(application: Synthesized, con
     behind_the_edge = {"OriginSecret5DDC59F1": "AWS::SecretsManager::Secret"}
     optional = behind_the_edge if concern == "Chat" and application.settings.edge else {}
     assert found == STATEFUL[concern] | optional
+
+
+def test_only_entries_of_the_change_log_leave_the_catalogue_by_themselves(application: Synthesized) -> None:
+    table = application.only("AWS::DynamoDB::GlobalTable", "Ingest")["Properties"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    items = (ROOT / "layers/core/python/mangaassist/catalogue/items.py").read_text("utf-8")
+    assert "expires_at" not in items, "a product that had one would be deleted"
 
 
 @pytest.mark.req("SES-1", "IAC-4", "SEC-5")

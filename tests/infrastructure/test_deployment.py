@@ -50,6 +50,20 @@ def test_the_example_gives_prod_its_account_and_names(tmp_path: Path) -> None:
     assert prod.edge.model_copy(update={"domains": None}) == ENVIRONMENTS["prod"].edge
 
 
+def test_the_example_gives_prod_its_catalogue_partners_and_campaigns(tmp_path: Path) -> None:
+    known, prod = ENVIRONMENTS["prod"], deployed(ENVIRONMENTS["prod"], _file(tmp_path, EXAMPLE))
+    assert prod.catalogue is not None
+    assert prod.catalogue_namespace == "internal.shop.example"
+    assert prod.catalogue.model_copy(update={"namespace": None, "certificate_arn": None}) == known.catalogue
+    assert prod.partners_secret == "shop/assistant"
+    assert known.partners_secret == "mangaassist-prod-partners"
+    assert prod.partners.urls == (
+        "https://partners.shop.example",
+        "https://orders.shop.example/assistant",
+    )
+    assert prod.personalize.similar_campaign == "similar-titles"
+
+
 def test_other_environments_take_their_own_section_alone(tmp_path: Path) -> None:
     path = _file(tmp_path, EXAMPLE)
     assert deployed(ENVIRONMENTS["dev"], path).account == "444455556666"
@@ -83,6 +97,15 @@ def test_other_environments_take_their_own_section_alone(tmp_path: Path) -> None
         ('"chat.shop.example"  ', '"https://chat.shop.example"  ', "page"),
         ('"on-call@shop.example"', '"nobody"', "email"),
         ("[dev]", "[local.domains]\n[dev]", "page"),
+        ('"https://partners', '"http://partners', "not https"),
+        ('"https://orders', '"http://orders', "not https"),
+        ('name = "orders"', 'name = "weather"', "name"),
+        ('namespace = "internal.shop.example"', "", "nobody signs"),
+        (
+            "us-east-1:111122223333:certificate/7",
+            "us-east-1:999999999999:certificate/7",
+            "is of 999999999999",
+        ),
         ("[prod]", "[prod", "at line"),
     ],
 )
@@ -110,9 +133,16 @@ def test_prod_with_an_account_and_names_passes_every_check(tmp_path: Path) -> No
 
 
 def test_names_need_an_edge_to_serve_them(tmp_path: Path) -> None:
-    path = _file(tmp_path, EXAMPLE.replace("prod", "local"))
+    names = EXAMPLE[: EXAMPLE.index("[prod.catalogue]")]
+    path = _file(tmp_path, names.replace("prod", "local"))
     with pytest.raises(UnusableDeployment, match="no edge"):
         deployed(ENVIRONMENTS["local"], path)
+
+
+def test_a_catalogue_needs_a_service(tmp_path: Path) -> None:
+    path = _file(tmp_path, '[dev.catalogue]\nnamespace = "internal.shop.example"\n')
+    with pytest.raises(UnusableDeployment, match="dev runs no catalogue service"):
+        deployed(ENVIRONMENTS["dev"], path)
 
 
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:

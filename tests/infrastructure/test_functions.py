@@ -67,16 +67,21 @@ MAY: dict[str, set[str]] = {
         "dynamodb:UpdateItem",
         "execute-api:ManageConnections",
         "lambda:InvokeFunction",
+        "personalize:GetRecommendations",
         "sagemaker:InvokeEndpoint",
+        "secretsmanager:GetSecretValue",
     }
     | POLICY_READER
     | TABLE_KEY,
-    "guardrail": {"dynamodb:BatchGetItem"} | TABLE_KEY,
+    "guardrail": {"dynamodb:BatchGetItem", "secretsmanager:GetSecretValue"} | TABLE_KEY,
     "ingest": {
         "aoss:APIAccessAll",
         "bedrock:InvokeModel",
         "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "s3:GetObject",
         "s3:PutObject",
         # The failure queue; added by CDK's destination.

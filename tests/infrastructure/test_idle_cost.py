@@ -14,6 +14,8 @@ SAME = {
     "search units (OCU)": {"search units (OCU)"},
     "model endpoints": {"intent endpoint", "reranker endpoint"},
     "warm functions": {"warm message functions"},
+    "tasks": {"catalogue tasks"},
+    "load balancers": {"load balancers"},
 }
 """Items of a template, and what they are called when settings tell them."""
 

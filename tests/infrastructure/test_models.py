@@ -102,7 +102,7 @@ def test_containers_have_no_way_out(served: Synthesized, role: str) -> None:
 
 
 def test_without_a_network_the_instances_are_in_no_vpc() -> None:
-    bare = synthesize(changed("staging", network=None, cache=None))
+    bare = synthesize(changed("staging", network=None, cache=None, catalogue=None))
     for role in ROLES:
         assert "VpcConfig" not in endpoint_part(bare, "AWS::SageMaker::Model", role)
     for policy in bare.resources("AWS::IAM::Policy", "Models").values():

@@ -8,16 +8,24 @@ import pytest
 
 from stacks.constructs.python_function import NETWORK_INTERFACES
 from stacks.environments import ENVIRONMENTS, EnvironmentSettings, lean
-from stacks.network import INTERFACE_ENDPOINTS, OUTSIDE, UnknownPrefixLists
+from stacks.network import INTERFACE_ENDPOINTS, OUTSIDE, TASK_ENDPOINTS, UnknownPrefixLists
 from tests.infrastructure.synthesized import ROOT, Synthesized, readable, synthesize
 
 INSIDE = {"guardrail", "ingest", "message"}
+GROUPS_OF = {
+    "guardrail": ["Functions", "Internet"],
+    "ingest": ["Functions"],
+    "message": ["Functions", "Internet", "CatalogueClients"],
+}
+"""Guardrail asks a partner about listings; message asks several, and posts to connections."""
 ENDPOINT_OF = {
     "aoss": "aoss-data",
     "appconfig": "appconfigdata",
     "bedrock": "bedrock-runtime",
     "lambda": "lambda",
+    "personalize": "personalize-runtime",
     "sagemaker": "sagemaker.runtime",
+    "secretsmanager": "secretsmanager",
     "xray": "xray",
 }
 """Which endpoint serves an IAM prefix when a function calls the service by itself."""
@@ -111,6 +119,9 @@ def test_groups_admit_the_functions_and_nobody_else(networked: Synthesized) -> N
     expected = [
         (_group(networked, "Endpoints"), functions, 443),
         (_group(networked, "Cache"), functions, 6379),
+        (_group(networked, "Endpoints"), _group(networked, "CatalogueTasks"), 443),
+        (_group(networked, "CatalogueBalancer"), _group(networked, "CatalogueClients"), 50_051),
+        (_group(networked, "CatalogueTasks"), _group(networked, "CatalogueBalancer"), 50_051),
     ]
     assert sorted(ingress, key=str) == sorted(expected, key=str)
     for group in networked.resources("AWS::EC2::SecurityGroup").values():
@@ -121,21 +132,31 @@ def test_groups_admit_the_functions_and_nobody_else(networked: Synthesized) -> N
 def test_functions_reach_endpoints_gateways_and_cache_and_only_one_group_the_internet(
     networked: Synthesized,
 ) -> None:
-    functions = _group(networked, "Functions")
-    reached: set[tuple[str, int]] = set()
+    reached: dict[str, set[tuple[str, int]]] = {}
     for rule in networked.resources("AWS::EC2::SecurityGroupEgress", "Network").values():
         properties = rule["Properties"]
-        assert properties["GroupId"] == functions
         assert properties["FromPort"] == properties["ToPort"]
         target = properties.get("DestinationPrefixListId") or readable(
             properties["DestinationSecurityGroupId"]
         )
-        reached.add((target, properties["ToPort"]))
+        reached.setdefault(readable(properties["GroupId"]), set()).add((target, properties["ToPort"]))
+    endpoints, gateways = readable(_group(networked, "Endpoints")), ("pl-63a5400a", "pl-02cd2c6b")
     assert reached == {
-        (readable(_group(networked, "Endpoints")), 443),
-        (readable(_group(networked, "Cache")), 6379),
-        ("pl-63a5400a", 443),
-        ("pl-02cd2c6b", 443),
+        readable(_group(networked, "Functions")): {
+            (endpoints, 443),
+            (readable(_group(networked, "Cache")), 6379),
+            *((gateway, 443) for gateway in gateways),
+        },
+        readable(_group(networked, "CatalogueClients")): {
+            (readable(_group(networked, "CatalogueBalancer")), 50_051)
+        },
+        readable(_group(networked, "CatalogueBalancer")): {
+            (readable(_group(networked, "CatalogueTasks")), 50_051)
+        },
+        readable(_group(networked, "CatalogueTasks")): {
+            (endpoints, 443),
+            *((gateway, 443) for gateway in gateways),
+        },
     }
     open_to_all = {
         logical_id[:-8]: (rule["FromPort"], rule["ToPort"])
@@ -166,8 +187,9 @@ def test_there_is_an_endpoint_for_each_service_that_functions_inside_call_and_fo
         for service, properties in _endpoints(networked).items()
         if properties["VpcEndpointType"] == "Interface"
     }
-    assert interfaces == {ENDPOINT_OF[service] for service in called}
-    assert interfaces <= {*INTERFACE_ENDPOINTS, "aoss-data"}
+    tasks = set(TASK_ENDPOINTS) if networked.settings.catalogue else set()
+    assert interfaces == {ENDPOINT_OF[service] for service in called} | tasks
+    assert interfaces <= {*INTERFACE_ENDPOINTS, *TASK_ENDPOINTS, "aoss-data"}
     assert "execute-api" not in interfaces
 
 
@@ -190,7 +212,13 @@ def test_gateway_endpoints_lead_to_this_account_only(networked: Synthesized) -> 
     assert {service.strip(".") for service in gateways} == {"s3", "dynamodb"}
     for properties in gateways.values():
         assert len(properties["RouteTableIds"]) == 2
-        (statement,) = properties["PolicyDocument"]["Statement"]
+        statement, *images = properties["PolicyDocument"]["Statement"]
+        # Image layers lie in a bucket of AWS's own, the same for everybody, and can only be read from there.
+        assert [(each["Action"], each["Resource"]) for each in images] == (
+            [("s3:GetObject", "arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*")]
+            if networked.settings.catalogue and "s3" in readable(properties["ServiceName"])
+            else []
+        )
         own = {"Ref": "AWS::AccountId"}
         assert statement["Condition"] == {
             "StringEquals": {"aws:PrincipalAccount": own, "aws:ResourceAccount": own}
@@ -244,9 +272,9 @@ def test_functions_are_inside_the_private_subnets_or_say_why_not(networked: Synt
     for folder, config in placed.items():
         groups = [readable(group) for group in config["SecurityGroupIds"]]
         assert all("PrivateSubnet" in readable(subnet) for subnet in config["SubnetIds"])
-        names = ["Functions", "Internet"] if folder == "message" else ["Functions"]
+        names = GROUPS_OF[folder]
         assert [name for name in names if any(name in group for group in groups)] == names
-        assert len(groups) == len(names), "only message may leave for the internet"
+        assert len(groups) == len(names), "only these may leave for the internet, or ask the catalogue"
 
 
 @pytest.mark.req("SEC-4")

@@ -27,7 +27,9 @@ from tools.cost.prices import HOURS_PER_MONTH, PriceList, prices
 
 CACHE_FLOOR_GB = 0.1
 """Valkey Serverless bills at least this much."""
-INTERFACE_ENDPOINTS = 6
+INTERFACE_ENDPOINTS = 7
+TASK_ENDPOINTS = 3
+"""What Fargate needs besides, where there are tasks."""
 ZONES = 2
 """Of a private network (``stacks/network.py``); a test counts them in the template."""
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
@@ -79,8 +81,10 @@ def _lines(settings: EnvironmentSettings, price: PriceList) -> Iterator[IdleCost
         yield IdleCost(
             "Network", "NAT gateways", _month(count * price.usd("nat.hour")), f"{count} all the time"
         )
-        usd = INTERFACE_ENDPOINTS * ZONES * price.usd("vpc_endpoint.hour")
-        how = f"{INTERFACE_ENDPOINTS} in {ZONES} zones"
+        endpoints = INTERFACE_ENDPOINTS + settings.personalize.is_used
+        endpoints += TASK_ENDPOINTS if settings.catalogue else 0
+        usd = endpoints * ZONES * price.usd("vpc_endpoint.hour")
+        how = f"{endpoints} in {ZONES} zones"
         yield IdleCost("Network", "interface endpoints", _month(usd), how)
     if settings.cache is not None:
         usd = CACHE_FLOOR_GB * price.usd("elasticache.valkey.gb_hour")
@@ -98,6 +102,21 @@ def _lines(settings: EnvironmentSettings, price: PriceList) -> Iterator[IdleCost
             yield IdleCost(
                 "Models", f"{name} endpoint", _month(usd), f"{fleet.min_instances} x {fleet.instance_type}"
             )
+    if settings.catalogue is not None:
+        count, cpu, memory = (
+            settings.catalogue.min_tasks,
+            settings.catalogue.cpu,
+            settings.catalogue.memory_mb,
+        )
+        yield IdleCost(
+            "Catalogue",
+            "catalogue tasks",
+            _month(count * _task_hour(cpu, memory, price)),
+            f"{count} x {cpu / 1_024:g} vCPU and {memory / 1_024:g} GB",
+        )
+        yield IdleCost(
+            "Catalogue", "load balancers", _month(price.usd("nlb.hour")), "1 network load balancer"
+        )
     warm = settings.message_provisioned_concurrency
     if warm is not None:
         yield IdleCost(
@@ -126,6 +145,9 @@ def _business_hours(settings: EnvironmentSettings, price: PriceList) -> Iterator
                 whole = _provisioned_usd(more, settings.message_memory_mb, price)
             case "search":
                 whole = more * price.usd("opensearch.ocu_hour") * HOURS_PER_MONTH
+            case "catalogue" if settings.catalogue is not None:
+                task = _task_hour(settings.catalogue.cpu, settings.catalogue.memory_mb, price)
+                whole = more * task * HOURS_PER_MONTH
             case _ if settings.models is None:
                 continue  # Another deployment owns these endpoints, and pays for them.
             case _:
@@ -137,6 +159,13 @@ def _business_hours(settings: EnvironmentSettings, price: PriceList) -> Iterator
             round(whole * share_of_day, 2),
             f"{more} more, {minutes / 60:g} h a day",
         )
+
+
+def _task_hour(cpu: int, memory_mb: int, price: PriceList) -> float:
+    """Dollars an hour of one Fargate task on ARM; ``cpu`` in units of which 1024 are a whole one."""
+    return cpu / 1_024 * price.usd("fargate.vcpu_hour.arm64") + memory_mb / 1_024 * price.usd(
+        "fargate.gb_hour.arm64"
+    )
 
 
 def _minutes(moment: time) -> int:
@@ -160,6 +189,9 @@ FLAT = {
     "AWS::CloudWatch::Dashboard": ("dashboards", "cloudwatch.dashboard"),
     "AWS::SecretsManager::Secret": ("secrets", "secretsmanager.secret"),
     "AWS::Route53::HostedZone": ("hosted zones", "route53.zone"),
+    # Cloud Map makes a private hosted zone for it.
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": ("hosted zones", "route53.zone"),
+    "AWS::ServiceDiscovery::Instance": ("registered services", "cloudmap.resource"),
 }
 Line = tuple[str, float, str]
 
@@ -203,6 +235,15 @@ def _resource_lines(
             warm = properties["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]
             memory = siblings[properties["FunctionName"]["Ref"]]["Properties"]["MemorySize"]
             yield "warm functions", _provisioned_usd(warm, memory, price), f"{warm} x {memory} MB"
+        case "AWS::ElasticLoadBalancingV2::LoadBalancer" if properties.get("Type") == "network":
+            yield "load balancers", price.usd("nlb.hour") * HOURS_PER_MONTH, "1 network load balancer"
+        case "AWS::ApplicationAutoScaling::ScalableTarget" if properties["ServiceNamespace"] == "ecs":
+            # The service itself has no number: scaling keeps it between these bounds.
+            count = properties["MinCapacity"]
+            for task in (each for each in siblings.values() if each["Type"] == "AWS::ECS::TaskDefinition"):
+                cpu, memory = (int(task["Properties"][name]) for name in ("Cpu", "Memory"))
+                usd = count * _task_hour(cpu, memory, price) * HOURS_PER_MONTH
+                yield "tasks", usd, f"{count} x {cpu / 1_024:g} vCPU and {memory / 1_024:g} GB"
         case "AWS::WAFv2::WebACL":
             yield "web ACL", price.usd("waf.acl"), ""
             rules = len(properties.get("Rules", []))

@@ -31,6 +31,7 @@ STATEFUL: Final = frozenset(
         "AWS::Cognito::UserPool",
         "AWS::DynamoDB::GlobalTable",
         "AWS::DynamoDB::Table",
+        "AWS::ECR::Repository",
         "AWS::ElastiCache::ServerlessCache",
         "AWS::KMS::Key",
         "AWS::KMS::ReplicaKey",

@@ -35,18 +35,18 @@ def test_a_base_above_the_ceiling_is_refused() -> None:
 
 
 @pytest.mark.req("CAP-1")
-def test_a_fargate_desired_count_joins_by_one_line() -> None:
+def test_another_kind_joins_by_one_line() -> None:
     opened: list[dict[str, str]] = []
 
-    def fargate(address: object) -> FakeKind:
+    def kind(address: object) -> FakeKind:
         opened.append(dict(address))  # pyright: ignore[reportArgumentType, reportCallIssue]
         return FakeKind()
 
-    registry = KindRegistry({"fargate-desired-count": fargate})
-    catalogue = MESSAGE.model_copy(update={"kind": "fargate-desired-count"})
+    registry = KindRegistry({"another": kind})
+    catalogue = MESSAGE.model_copy(update={"kind": "another"})
     assert isinstance(registry.open(catalogue), FakeKind)
     assert opened == [{"service": "catalogue"}]
-    with pytest.raises(UnknownKind, match="fargate-desired-count"):
+    with pytest.raises(UnknownKind, match="another"):
         registry.open(MESSAGE)
 
 

@@ -32,9 +32,10 @@ class Unit(StrEnum):
 
 
 class Sender(StrEnum):
-    """The functions that emit metrics, by their folder in ``lambdas``."""
+    """What emits metrics: functions, by their folder in ``lambdas``, and the service in ``services/catalogue``."""
 
     AUTHORIZER = "authorizer"
+    CATALOGUE = "catalogue"
     CONNECT = "connect"
     DISCONNECT = "disconnect"
     GUARDRAIL = "guardrail"
@@ -69,11 +70,12 @@ DIMENSIONS: Final[Mapping[str, str]] = MappingProxyType(
         "degraded": "yes, when a model of the chain had failed before; else no",
         "disconnect_reason": "client, server, timeout or gone",
         "endpoint": "a SageMaker endpoint of ours: one per model",
-        "error_code": "the code of an error frame",
+        "error_code": "the code of an error frame, or of a failed RPC",
         "fallback_from": "a tier of the model policy",
         "fallback_to": "a tier of the model policy",
         "index_version": "the index behind the alias; at most two at a time are read",
         "intent": "one of the eight, out_of_scope, or unknown when a turn broke before it was understood",
+        "method": "an RPC of the catalogue service",
         "model_id": "a model of the policy",
         "protocol_version": "a version we speak",
         "reason": "an error's short code, never its text",
@@ -396,6 +398,48 @@ MODEL_WARM_UP_FAILED: Final = Metric(
     "warm-up requests that failed (CAP-3)",
     (Sender.MODEL_WARMUP,),
     ((), ("endpoint",)),
+)
+
+# --- the catalogue service ------------------------------------------------------------------------
+
+CATALOGUE_REQUESTS: Final = Metric(
+    "CatalogueRequests",
+    Unit.COUNT,
+    "calls of the catalogue service; watches of changes count when they end",
+    (Sender.CATALOGUE,),
+    ((), ("method",)),
+)
+CATALOGUE_ERRORS: Final = Metric(
+    "CatalogueErrors",
+    Unit.COUNT,
+    "calls that failed for a reason of the service's own: overload, its table, a defect",
+    (Sender.CATALOGUE,),
+    ((), ("method", "error_code")),
+)
+CATALOGUE_LATENCY_MS: Final = Metric(
+    "CatalogueLatencyMs",
+    Unit.MILLISECONDS,
+    "time in the catalogue service, a sample of the calls",
+    (Sender.CATALOGUE,),
+    ((), ("method",)),
+)
+CATALOGUE_STALE_ANSWERS: Final = Metric(
+    "CatalogueStaleAnswers",
+    Unit.COUNT,
+    "products answered from the read model because the table was out of reach",
+    (Sender.CATALOGUE,),
+)
+CATALOGUE_CHANGE_LOG_AGE_SECONDS: Final = Metric(
+    "CatalogueChangeLogAgeSeconds",
+    Unit.SECONDS,
+    "since a task last read the change log to its end",
+    (Sender.CATALOGUE,),
+)
+CATALOGUE_SERIES_LOADED: Final = Metric(
+    "CatalogueSeriesLoaded", Unit.COUNT, "series in the read model of a task", (Sender.CATALOGUE,)
+)
+CATALOGUE_WATCHERS: Final = Metric(
+    "CatalogueWatchers", Unit.COUNT, "open watches of changes", (Sender.CATALOGUE,)
 )
 
 HOPS: Final[Mapping[str, Metric]] = MappingProxyType(

@@ -131,6 +131,18 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
     """Part of what an IAM token for the cache signs."""
     cache_user: str | None = None
     """Id and name alike."""
+    catalogue_target: str | None = None
+    """Host and port of the catalogue service; absent where none runs."""
+    catalogue_tls: str | None = None
+    """``true`` where the service has a certificate."""
+    partners_url: str | None = None
+    """Base of the partners' services; absent where there are none."""
+    partners_credential_secret: str | None = None
+    """ARN of the secret with the credential that partners take."""
+    personalize_user_campaign: str | None = None
+    """ARN of the campaign or recommender that knows titles for a shopper."""
+    personalize_similar_campaign: str | None = None
+    """ARN of the one that knows titles like a title."""
     capacity_table: str | None = None
     """Where bought model capacity is published; absent where none is ever bought."""
     deadline_ms: int = 25_000

@@ -149,6 +149,48 @@ class EndpointVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class EcsService:
+    """Tasks of an ECS service on Fargate."""
+
+    target: ScalableTarget
+    client: Any
+    cluster: str
+    service: str
+
+    @classmethod
+    def at(cls, address: Mapping[str, str], scaling: Any, services: Any) -> EcsService:
+        """From ``cluster`` and ``service``."""
+        cluster, service = address["cluster"], address["service"]
+        return cls(
+            ScalableTarget(scaling, "ecs", f"service/{cluster}/{service}", "ecs:service:DesiredCount"),
+            services,
+            cluster,
+            service,
+        )
+
+    def minimum(self) -> int | None:
+        return self.target.minimum()
+
+    def set_minimum(self, minimum: int, ceiling: int) -> None:
+        self.target.set_minimum(minimum, ceiling)
+
+    def verify(self) -> Seen:
+        """Tasks that run; while a deployment replaces them, and after one that failed, they are not settled."""
+        found = _call(
+            "ecs", self.client.describe_services, cluster=self.cluster, services=[self.service]
+        ).get("services", [])
+        if not found or found[0].get("status") != "ACTIVE":
+            raise CapacityMissing(f"service {self.service} of cluster {self.cluster}")
+        states = [str(each.get("rolloutState", "COMPLETED")) for each in found[0].get("deployments", [])]
+        is_settled = all(state == "COMPLETED" for state in states)
+        return Seen(
+            int(found[0].get("runningCount", 0)),
+            is_settled=is_settled,
+            detail="" if is_settled else ", ".join(states),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SearchCollectionGroup:
     """Search units (OCU) of an OpenSearch Serverless collection group; ``name`` is the group's."""
 

@@ -1,8 +1,8 @@
 """What is raised before a sale: each resource, how it is sized, and the registry of its kinds.
 
 A resource is data (``CAPACITY_RESOURCES``, written by ``stacks/capacity.py``). A kind is code: an adapter that can set,
-read and verify a minimum. A Fargate service's desired count joins by one more entry in the registry of
-``capacity/wiring.py`` and one more resource in the stack; nothing here changes.
+read and verify a minimum. Another kind joins by one more entry in the registry of ``capacity/wiring.py`` and one more
+resource in ``stacks/raised.py``; nothing here changes but its name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from mangaassist.capacity.ports import CapacityKind
 
+ECS_SERVICE: Final = "ecs-service"
 LAMBDA_PROVISIONED_CONCURRENCY: Final = "lambda-provisioned-concurrency"
 SEARCH_COLLECTION_GROUP: Final = "search-collection-group"
 SAGEMAKER_VARIANT: Final = "sagemaker-variant"

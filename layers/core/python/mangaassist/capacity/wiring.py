@@ -45,8 +45,9 @@ def prewarming() -> Prewarming:
 
 @cache
 def kinds() -> KindRegistry:
-    """Every kind of capacity there is. Another one, such as a Fargate desired count, is one more line."""
+    """Every kind of capacity there is. Another one is one more line."""
     from mangaassist.capacity.resources import (
+        ECS_SERVICE,
         LAMBDA_PROVISIONED_CONCURRENCY,
         SAGEMAKER_VARIANT,
         SEARCH_COLLECTION_GROUP,
@@ -55,6 +56,7 @@ def kinds() -> KindRegistry:
 
     return KindRegistry(
         {
+            ECS_SERVICE: _ecs_service,
             LAMBDA_PROVISIONED_CONCURRENCY: _provisioned_concurrency,
             SEARCH_COLLECTION_GROUP: _collection_group,
             SAGEMAKER_VARIANT: _endpoint_variant,
@@ -115,3 +117,11 @@ def _endpoint_variant(address: Mapping[str, str]) -> CapacityKind:
 
     scaling = client("application-autoscaling", attempts=CONTROL_PLANE_ATTEMPTS)
     return EndpointVariant.at(address, scaling, client("sagemaker", attempts=CONTROL_PLANE_ATTEMPTS))
+
+
+def _ecs_service(address: Mapping[str, str]) -> CapacityKind:
+    from mangaassist.adapters.capacity_kinds import EcsService
+    from mangaassist.adapters.clients import client
+
+    scaling = client("application-autoscaling", attempts=CONTROL_PLANE_ATTEMPTS)
+    return EcsService.at(address, scaling, client("ecs", attempts=CONTROL_PLANE_ATTEMPTS))

@@ -22,9 +22,11 @@ RETRY_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardrailSettings(FunctionSettings):
-    """``catalogue_table`` is the table that ingest writes."""
+    """``catalogue_table`` is the table that ingest writes; the partner that knows listings may be absent."""
 
     catalogue_table: str
+    partners_url: str | None = None
+    partners_credential_secret: str | None = None
 
 
 @dataclass(slots=True)
