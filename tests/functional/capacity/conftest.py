@@ -23,11 +23,12 @@ from tools.twin.faults import FaultInjector
 
 @dataclass
 class Plane:
-    """A running server; ``concurrency`` is what Lambda was told."""
+    """A running server; ``concurrency`` is what Lambda was told, ``tasks`` what ECS was."""
 
     url: str
     state: Path
     concurrency: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, int] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """An SDK client that tries once, so that a test sees every failure."""
@@ -61,7 +62,10 @@ def serving(state: Path) -> Iterator[Plane]:
     def set_concurrency(function: str, alias: str, environments: int) -> None:
         plane.concurrency[f"{function}:{alias}"] = environments
 
-    routes = ControlPlane(state, None, set_concurrency=set_concurrency).routes()
+    def set_tasks(cluster: str, service: str, tasks: int) -> None:
+        plane.tasks[f"{cluster}/{service}"] = tasks
+
+    routes = ControlPlane(state, None, set_concurrency=set_concurrency, set_tasks=set_tasks).routes()
     app = FaultInjector(Starlette(routes=routes), services=SERVICES, service_of=service_of)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -46,6 +46,7 @@ def test_a_sale_raises_the_minimum_of_the_service_and_leaves_its_ceiling(plane: 
     assert catalogue.minimum() is None, "nobody registered one yet"
     catalogue.set_minimum(CATALOGUE.units(500), CATALOGUE.ceiling)
     assert catalogue.minimum() == 6
+    assert plane.tasks == {"mangaassist-test/mangaassist-test-catalogue": 6}, "as ECS was told"
     (target,) = plane.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")[
         "ScalableTargets"
     ]

@@ -13,12 +13,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tools.twin.control_plane.operations import Endpoints, Scaling, Search, SetConcurrency, Throughput
+from tools.twin.control_plane.operations import (
+    Endpoints,
+    Scaling,
+    Search,
+    SetConcurrency,
+    SetTasks,
+    Throughput,
+)
 from tools.twin.control_plane.state import ControlPlaneState, Document
 from tools.twin.faults import Scope
 from tools.twin.layout import CREDENTIALS, REGION
@@ -39,10 +47,19 @@ class ControlPlane:
     """The stand-ins and their state; ``emulator_url`` is where Lambda's own operations are."""
 
     def __init__(
-        self, folder: Path | None, emulator_url: str | None, *, set_concurrency: SetConcurrency | None = None
+        self,
+        folder: Path | None,
+        emulator_url: str | None,
+        *,
+        set_concurrency: SetConcurrency | None = None,
+        set_tasks: SetTasks | None = None,
     ) -> None:
         self._state = ControlPlaneState(None if folder is None else folder / "control-plane.json")
-        scaling = Scaling(self._state, set_concurrency or _concurrency_setter(emulator_url))
+        scaling = Scaling(
+            self._state,
+            set_concurrency or _concurrency_setter(emulator_url),
+            set_tasks or _task_setter(emulator_url),
+        )
         search, endpoints = Search(self._state), Endpoints(self._state)
         self.throughput = Throughput(self._state)
         self._operations: dict[str, Operation] = {
@@ -123,16 +140,9 @@ def _concurrency_setter(emulator_url: str | None) -> SetConcurrency:
         return lambda function, alias, environments: None
 
     def put(function: str, alias: str, environments: int) -> None:
-        import boto3
         from botocore.exceptions import BotoCoreError, ClientError
 
-        client = boto3.client(
-            "lambda",
-            endpoint_url=emulator_url,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        )
+        client = _client("lambda", emulator_url)
         try:
             if environments:
                 client.put_provisioned_concurrency_config(
@@ -144,3 +154,31 @@ def _concurrency_setter(emulator_url: str | None) -> SetConcurrency:
             raise ServiceError("ValidationException", f"Lambda refused: {error}") from None
 
     return put
+
+
+def _task_setter(emulator_url: str | None) -> SetTasks:
+    """ECS's own operation on the emulator; without an emulator nothing."""
+    if emulator_url is None:
+        return lambda cluster, service, tasks: None
+
+    def put(cluster: str, service: str, tasks: int) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            _client("ecs", emulator_url).update_service(cluster=cluster, service=service, desiredCount=tasks)
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceError("ValidationException", f"ECS refused: {error}") from None
+
+    return put
+
+
+def _client(service: str, emulator_url: str) -> Any:
+    import boto3
+
+    return cast("Any", boto3).client(  # the stubs know the clients of the functions only
+        service,
+        endpoint_url=emulator_url,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    )

@@ -13,6 +13,7 @@ from tools.twin.layout import ACCOUNT, REGION
 from tools.twin.models.errors import ServiceError
 
 LAMBDA_DIMENSION = "lambda:function:ProvisionedConcurrency"
+TASK_DIMENSION = "ecs:service:DesiredCount"
 VARIANT_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 VARIANT = "AllTraffic"
 SIZES = {0, 2, 4, 8, *range(16, 1_697, 16)}
@@ -26,13 +27,19 @@ LOOKS_UNTIL_IN_SERVICE = 1
 SetConcurrency = Callable[[str, str, int], None]
 """Told a function, an alias and how many environments to keep warm; the emulator does know that operation."""
 
+SetTasks = Callable[[str, str, int], None]
+"""Told a cluster, a service and how many tasks it is to have; the emulator says that they run, and runs nothing."""
+
 
 class Scaling:
     """Application Auto Scaling: bounds are applied at once, policies are not run."""
 
-    def __init__(self, state: ControlPlaneState, set_concurrency: SetConcurrency) -> None:
+    def __init__(
+        self, state: ControlPlaneState, set_concurrency: SetConcurrency, set_tasks: SetTasks
+    ) -> None:
         self._state = state
         self._set_concurrency = set_concurrency
+        self._set_tasks = set_tasks
 
     def register_scalable_target(self, asked: Document) -> Document:
         key = f"{asked['ServiceNamespace']}|{asked['ResourceId']}|{asked['ScalableDimension']}"
@@ -75,6 +82,9 @@ class Scaling:
         if dimension == LAMBDA_DIMENSION:
             _, function, alias = resource_id.split(":", 2)
             self._set_concurrency(function, alias, low)
+        elif dimension == TASK_DIMENSION:
+            _, cluster, service = resource_id.split("/")
+            self._set_tasks(cluster, service, low)
         elif dimension == VARIANT_DIMENSION:
             _, name, _, variant = resource_id.split("/")
             with self._state.changing("endpoints") as endpoints:
