@@ -79,7 +79,7 @@ def watch_function(
 
 
 def watch_table(
-    table: dynamodb.TableV2, *, settings: EnvironmentSettings, what: str
+    table: dynamodb.ITableV2, *, settings: EnvironmentSettings, what: str
 ) -> list[cloudwatch.Alarm]:
     """Alarms on throttled calls and on errors inside DynamoDB."""
     scope = Stack.of(table)

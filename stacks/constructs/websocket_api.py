@@ -44,17 +44,13 @@ class WebSocketApi(Construct):
         )
         self._settings = settings
         domains = settings.domains
-        domain = None
+        self.domain: ApiDomain | None = None
         if domains is not None:
             # The construct has no property for it.
             cast("apigatewayv2.CfnApi", self.api.node.default_child).disable_execute_api_endpoint = True
-            domain = ApiDomain(
-                self,
-                "Domain",
-                name=domains.websocket,
-                certificate_arn=domains.api_certificate_arn,
-                zone=domains.hosted_zone,
-            ).domain
+            self.domain = ApiDomain(
+                self, "Domain", name=domains.websocket, certificate_arn=domains.api_certificate_arn
+            )
         self.stage = apigatewayv2.WebSocketStage(
             self,
             "Stage",
@@ -63,8 +59,10 @@ class WebSocketApi(Construct):
             auto_deploy=True,
             detailed_metrics_enabled=True,
             # The same path with and without a name of our own: CloudFront passes it on as it comes.
-            domain_mapping=apigatewayv2.DomainMappingOptions(domain_name=domain, mapping_key=STAGE)
-            if domain
+            domain_mapping=apigatewayv2.DomainMappingOptions(
+                domain_name=self.domain.domain, mapping_key=STAGE
+            )
+            if self.domain
             else None,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=settings.websocket_throttle.rate_per_second,
