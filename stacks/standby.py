@@ -5,8 +5,7 @@ replicated there. It owns no table, no secret and no feed, only what reads them:
 APIs under the primary's own names, and the second of their failover records. One distribution, in front of both regions,
 stays the primary's.
 
-Left out, each with its price: sign-in (shoppers go on as guests), the calendar of sales (``mangactl capacity`` says what to
-raise by hand), dashboards and their composite alarms, the log archive (logs stay here for their hot days).
+Left out, each with its price: sign-in (shoppers go on as guests), the calendar of sales (raised by hand), dashboards and their composite alarms, the log archive (logs stay here for their hot days).
 """
 
 from __future__ import annotations

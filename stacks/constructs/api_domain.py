@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as acm
@@ -21,11 +22,6 @@ class Failover:
     """Tells the two apart."""
     check: route53.IHealthCheck | None
     """Of the primary; the secondary has none, because there is nothing after it."""
-
-    @property
-    def role(self) -> route53.Failover:
-        """As Route 53 calls it."""
-        return route53.Failover.PRIMARY if self.check else route53.Failover.SECONDARY
 
 
 class ApiDomain(Construct):
@@ -64,14 +60,18 @@ def record(
     )
     alias = route53.RecordTarget.from_alias(target)
     for id, kind in (("Ipv4", route53.ARecord), ("Ipv6", route53.AaaaRecord)):
-        kind(
+        made = kind(
             scope,
             id,
             zone=hosted,
             # A full stop ends a name; without it the zone's own name would be added once more.
             record_name=f"{name}.",
             target=alias,
-            failover=failover.role if failover else None,
-            set_identifier=failover.region if failover else None,
-            health_check=failover.check if failover else None,
         )
+        if failover is not None:
+            # On the resource itself: the construct wants the target's own health evaluated, of which API Gateway
+            # promises nothing; the health check alone decides.
+            own = cast("route53.CfnRecordSet", made.node.default_child)
+            own.failover = "PRIMARY" if failover.check else "SECONDARY"
+            own.set_identifier = failover.region
+            own.health_check_id = failover.check.health_check_id if failover.check else None
