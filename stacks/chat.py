@@ -370,6 +370,8 @@ class ChatStack(EnvironmentStack):
         # One check for both: guest tokens and connections move together.
         for domain in (self.http.domain, self.websocket.domain):
             domain.record(domains.hosted_zone, failover)
+        if self.websocket.callback_domain:
+            self.websocket.callback_domain.record(domains.hosted_zone, None)
         return check
 
     def _secret(self, id: str, description: str) -> secretsmanager.ISecret:

@@ -304,8 +304,15 @@ class Domains(Settings):
     standby_certificate_arn: str | None = Field(
         default=None, pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$"
     )
-    """For the same two names, in the region that takes over; with it and ``hosted_zone`` they fail over."""
+    """For the same two names, in the region that takes over; with it and ``hosted_zone`` they fail over. Either
+    certificate must then hold for ``callback`` of its region, too."""
     hosted_zone: HostedZone | None = None
+
+    def callback(self, region: str) -> str:
+        """Where functions post to connections of this region, once ``websocket`` may be another region's: beside it, so
+        that a wildcard certificate holds for both."""
+        first, rest = self.websocket.split(".", 1)
+        return f"{first}-{region}.{rest}"
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:

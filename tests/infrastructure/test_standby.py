@@ -112,7 +112,7 @@ def test_the_standby_is_a_chat_that_owns_no_data_and_no_edge(waiting: Synthesize
     assert all(template["Resources"] for template in waiting.templates.values()), "no stack may be empty"
 
 
-@pytest.mark.req("RES-7", "CAP-6")
+@pytest.mark.req("RES-7")
 def test_waiting_costs_keys_and_alarms_alone(waiting: Synthesized) -> None:
     capacity = waiting.only("AWS::OpenSearchServerless::CollectionGroup", "Search")["Properties"][
         "CapacityLimits"
@@ -333,7 +333,10 @@ def test_alarms_of_the_standby_tell_topics_of_its_own_region(waiting: Synthesize
 def test_both_regions_record_the_names_that_cloudfront_asks_for(
     primary: Synthesized, waiting: Synthesized
 ) -> None:
-    first, second = _records(primary), _records(waiting)
+    first, second = (
+        {key: record for key, record in _records(application).items() if key[0] in (API, WEBSOCKET)}
+        for application in (primary, waiting)
+    )
     assert set(first) == set(second) == {(name, type) for name in (API, WEBSOCKET) for type in ("A", "AAAA")}
     check, _ = _checks(primary)["CALCULATED"]
     for name in first:
@@ -356,12 +359,39 @@ def test_each_region_answers_to_the_names_with_a_certificate_of_its_own(
 ) -> None:
     for application, region in ((primary, HERE), (waiting, THERE)):
         names = application.resources("AWS::ApiGatewayV2::DomainName", "Chat").values()
-        assert {name["Properties"]["DomainName"] for name in names} == {API, WEBSOCKET}
+        assert {name["Properties"]["DomainName"] for name in names} == {API, WEBSOCKET, _callback(region)}
         for name in names:
             (configuration,) = name["Properties"]["DomainNameConfigurations"]
             assert configuration["CertificateArn"].split(":")[3] == region
         apis = application.resources("AWS::ApiGatewayV2::Api", "Chat").values()
         assert all(api["Properties"]["DisableExecuteApiEndpoint"] is True for api in apis)
+
+
+def _callback(region: str) -> str:
+    return f"ws-origin-{region}.chat.shop.example"
+
+
+@pytest.mark.req("RES-7")
+def test_functions_post_to_their_own_region_wherever_the_names_point(
+    primary: Synthesized, waiting: Synthesized
+) -> None:
+    for application, region in ((primary, HERE), (waiting, THERE)):
+        name = _callback(region)
+        variables = application.function("message")["Environment"]["Variables"]
+        assert variables["MANAGEMENT_ENDPOINT"] == f"https://{name}/live"
+        for type in ("A", "AAAA"):
+            assert not {"Failover", "SetIdentifier"} & _records(application)[name, type].keys()
+        (domain,) = [
+            id
+            for id, found in application.resources("AWS::ApiGatewayV2::DomainName", "Chat").items()
+            if found["Properties"]["DomainName"] == name
+        ]
+        (mapping,) = [
+            found["Properties"]
+            for found in application.resources("AWS::ApiGatewayV2::ApiMapping", "Chat").values()
+            if found["Properties"]["DomainName"] == {"Ref": domain}
+        ]
+        assert mapping["ApiMappingKey"] == "live"
 
 
 @pytest.mark.req("RES-7")
