@@ -128,7 +128,7 @@ class ChatStack(EnvironmentStack):
         CfnOutput(self, "WebSocketUrl", value=self.websocket.url)
         CfnOutput(self, "HttpApiUrl", value=f"https://{self.http.host}")
         CfnOutput(self, "MessageFunctionName", value=self.message.function.function_name)
-        if settings.standby_of is None:
+        if settings.replica_regions:
             # The standby is told them: its replicas have the same ARNs but for the region.
             CfnOutput(self, "GuestTokenSecretArn", value=self.secret_arn)
             if self.origin_secret_arn:
