@@ -128,7 +128,7 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         capacity.add_stack_dependency(catalogue, "raises the tasks of the service, which it knows by name")
     edge = EdgeStack(app, settings=settings, edge=settings.edge) if settings.edge else None
     web = WebStack(app, settings=settings, chat=chat, edge=edge)
-    edge_watch = EdgeWatchStack(app, settings=settings, edge=edge, web=web) if edge else None
+    edge_watch = EdgeWatchStack(app, settings=settings, edge=edge, web=web, chat=chat) if edge else None
     # Alarms tell topics of their own region only, and what the edge does is measured in one.
     edge_alerts = (
         AlertsStack(app, settings=settings, concern="EdgeAlerts", region=EDGE_REGION)
@@ -149,9 +149,11 @@ def build(app: App, settings: EnvironmentSettings) -> MangaAssist:
         if settings.backups
         else None
     )
-    for copied in (sessions, ingest):
+    for copied in (sessions, ingest, chat):
         for replica in replicas:
-            copied.add_stack_dependency(replica, "its replicas need the key and the bucket over there")
+            copied.add_stack_dependency(
+                replica, "its replicas need the key and the bucket over there, its health check the switch"
+            )
     for stack in (
         sessions,
         search,

@@ -15,11 +15,14 @@ from constructs import Construct
 from stacks.cache import CacheStack
 from stacks.capacity_state import CapacityStateStack
 from stacks.constructs.alarm import Severity, alarm
+from stacks.constructs.api_domain import Failover
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failover import FailoverCheck
 from stacks.constructs.http_api import HttpApi
 from stacks.constructs.model_profiles import ModelProfiles
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.replaceable import HOST_AND_PORT, Replaceable
+from stacks.constructs.replicas import key_of_replicas, replica_key_alias, replicated_secret
 from stacks.constructs.secret_rotation import SecretRotation
 from stacks.constructs.websocket_api import WebSocketApi
 from stacks.environments import EndpointRole, EnvironmentSettings
@@ -54,7 +57,7 @@ class ChatStack(EnvironmentStack):
         guardrail: GuardrailStack,
         network: NetworkStack | None,
         cache: CacheStack | None,
-        capacity: CapacityStateStack,
+        capacity: CapacityStateStack | None,
         identity: IdentityStack | None,
     ) -> None:
         super().__init__(
@@ -62,12 +65,17 @@ class ChatStack(EnvironmentStack):
         )
         self.websocket = WebSocketApi(self, "WebSocket", settings=settings)
         self.http = HttpApi(self, "Http", settings=settings)
-        self.secret_key = kms.Key(
-            self,
-            "SecretKey",
-            description=f"Secrets of the chat of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
+        self.failover = self._record()
+        self.secret_key: kms.IKey = (
+            key_of_replicas(self, "SecretKey", settings)
+            if settings.standby_of
+            else kms.Key(
+                self,
+                "SecretKey",
+                description=f"Secrets of the chat of {settings.name}",
+                enable_key_rotation=True,
+                removal_policy=self.removal_policy,
+            )
         )
         self.secret = self._secret(
             "GuestTokenSecret", "Signs guest tokens; the value before counts until the next one comes"
@@ -120,6 +128,11 @@ class ChatStack(EnvironmentStack):
         CfnOutput(self, "WebSocketUrl", value=self.websocket.url)
         CfnOutput(self, "HttpApiUrl", value=f"https://{self.http.host}")
         CfnOutput(self, "MessageFunctionName", value=self.message.function.function_name)
+        if settings.replica_regions:
+            # The standby is told them: its replicas have the same ARNs but for the region.
+            CfnOutput(self, "GuestTokenSecretArn", value=self.secret_arn)
+            if self.origin_secret_arn:
+                CfnOutput(self, "OriginSecretArn", value=self.origin_secret_arn)
 
     def _guest_token(self) -> PythonFunction:
         function = PythonFunction(
@@ -209,7 +222,7 @@ class ChatStack(EnvironmentStack):
         guardrail: GuardrailStack,
         network: NetworkStack | None,
         cache: CacheStack | None,
-        capacity: CapacityStateStack,
+        capacity: CapacityStateStack | None,
     ) -> PythonFunction:
         settings = self.settings
         judge = guardrail.function.alias.function_arn
@@ -223,7 +236,7 @@ class ChatStack(EnvironmentStack):
             "DEADLINE_MS": str(DEADLINE_MS),
             **policy.variables,
         }
-        if settings.capacity.throughput:
+        if capacity is not None and settings.capacity.throughput:
             variables["CAPACITY_TABLE"] = capacity.table.table_name
         if self.profiles is not None:
             variables["MODEL_PROFILES"] = self.to_json_string(self.profiles.by_model)
@@ -260,7 +273,7 @@ class ChatStack(EnvironmentStack):
             "dynamodb:DeleteItem",
         )
         self._scale(function)
-        if settings.capacity.throughput:
+        if capacity is not None and settings.capacity.throughput:
             self._use_bought_capacity(function, capacity)
         function.allow("execute-api:ManageConnections", on=[self.websocket.connections_arn()])
         function.allow("lambda:InvokeFunction", on=[judge])
@@ -333,8 +346,40 @@ class ChatStack(EnvironmentStack):
             conditions={"StringEquals": {"aws:ResourceTag/environment": self.settings.name}},
         )
 
-    def _secret(self, id: str, description: str) -> secretsmanager.Secret:
-        return secretsmanager.Secret(
+    def _record(self) -> FailoverCheck | None:
+        """Record the names of both APIs: alone, or as one of two that a health check chooses between."""
+        settings, domains = self.settings, self.settings.domains
+        if (settings.replica_regions or settings.standby_of) and not settings.fails_over:
+            Annotations.of(self).add_warning_v2(
+                "mangaassist:no-failover",
+                "no failover to the other region: it needs domains with hosted_zone and standby_certificate_arn "
+                "(deployment.example.toml, docs/runbooks/region-loss.md)",
+            )
+        if domains is None or domains.hosted_zone is None or not (self.http.domain and self.websocket.domain):
+            return None
+        check, failover = None, None
+        if settings.fails_over:
+            if settings.standby_of is None:
+                check = FailoverCheck(
+                    self,
+                    "Failover",
+                    settings=settings,
+                    regional_domain_name=self.http.domain.domain.regional_domain_name,
+                )
+            failover = Failover(region=settings.region, check=check.check if check else None)
+        # One check for both: guest tokens and connections move together.
+        for domain in (self.http.domain, self.websocket.domain):
+            domain.record(domains.hosted_zone, failover)
+        if self.websocket.callback_domain:
+            self.websocket.callback_domain.record(domains.hosted_zone, None)
+        return check
+
+    def _secret(self, id: str, description: str) -> secretsmanager.ISecret:
+        if self.settings.standby_of:
+            return replicated_secret(
+                self, id, parameter=f"{id.removesuffix('Secret')}ReplicaArn", settings=self.settings
+            )
+        secret = secretsmanager.Secret(
             self,
             id,
             description=description,
@@ -344,6 +389,17 @@ class ChatStack(EnvironmentStack):
             ),
             removal_policy=self.removal_policy,
         )
+        if self.settings.replica_regions:
+            # Not under a name of our own, which would replace the secret: a replica has the name and the ARN of the
+            # original, but for the region. What rotation changes here changes there. On the resource itself: the
+            # construct would name an alias of this region.
+            cast("secretsmanager.CfnSecret", secret.node.default_child).replica_regions = [
+                secretsmanager.CfnSecret.ReplicaRegionProperty(
+                    region=region, kms_key_id=replica_key_alias(self.settings)
+                )
+                for region in self.settings.replica_regions
+            ]
+        return secret
 
     @property
     def origin_secret_arn(self) -> str | None:
@@ -364,6 +420,7 @@ class ChatStack(EnvironmentStack):
         )
 
 
-def _arn(secret: secretsmanager.Secret) -> str:
+def _arn(secret: secretsmanager.ISecret) -> str:
     """Not by Ref, which is the same on AWS: the twin's emulator answers that with the name, and IAM compares ARNs."""
-    return cast("secretsmanager.CfnSecret", secret.node.default_child).attr_id
+    own = cast("secretsmanager.CfnSecret | None", secret.node.default_child)
+    return own.attr_id if own else secret.secret_arn

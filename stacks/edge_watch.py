@@ -9,8 +9,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.chat import ChatStack
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.environment_stack import EnvironmentStack
+from stacks.constructs.failover import watch_failover
 from stacks.edge import EDGE_REGION, EdgeStack
 from stacks.environments import EnvironmentSettings
 from stacks.web import DISTRIBUTION_ID_OUTPUT, WebStack
@@ -46,7 +48,13 @@ class EdgeWatchStack(EnvironmentStack):
     """Access log and alarms of the distribution."""
 
     def __init__(
-        self, scope: Construct, *, settings: EnvironmentSettings, edge: EdgeStack, web: WebStack
+        self,
+        scope: Construct,
+        *,
+        settings: EnvironmentSettings,
+        edge: EdgeStack,
+        web: WebStack,
+        chat: ChatStack,
     ) -> None:
         super().__init__(
             scope,
@@ -78,6 +86,8 @@ class EdgeWatchStack(EnvironmentStack):
             evaluation_periods=5,
             datapoints_to_alarm=3,
         )
+        if chat.failover is not None:
+            watch_failover(self, settings=settings, primary=chat, check=chat.failover)
 
     def _log(self, settings: EnvironmentSettings, edge: EdgeStack, distribution: str) -> None:
         name = f"{settings.resource_prefix}-cloudfront"

@@ -35,6 +35,10 @@ class UnknownProfile(ValueError):
         super().__init__(f"unknown profile {name!r}: choose one of {', '.join(PROFILES)} (-c profile=NAME)")
 
 
+class NoStandby(ValueError):
+    """There is no standby of this environment in this region; the message says why."""
+
+
 class Settings(BaseModel):
     """Frozen, keyword-only (pydantic accepts nothing else), and unknown keys are refused."""
 
@@ -297,7 +301,18 @@ class Domains(Settings):
     """Where CloudFront reaches the WebSocket API, which shares no name with another kind of API."""
     api_certificate_arn: str = Field(pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
     """For ``api`` and ``websocket``, in the region of the environment."""
+    standby_certificate_arn: str | None = Field(
+        default=None, pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$"
+    )
+    """For the same two names, in the region that takes over; with it and ``hosted_zone`` they fail over. Either
+    certificate must then hold for ``callback`` of its region, too."""
     hosted_zone: HostedZone | None = None
+
+    def callback(self, region: str) -> str:
+        """Where functions post to connections of this region, once ``websocket`` may be another region's: beside it, so
+        that a wildcard certificate holds for both."""
+        first, rest = self.websocket.split(".", 1)
+        return f"{first}-{region}.{rest}"
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
@@ -384,6 +399,8 @@ class EnvironmentSettings(Settings):
     profile: Profile = "standard"
     """``lean`` has nothing that costs while idle: no NAT, no GPU, no cache, search scaled to zero."""
     region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    standby_of: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    """The region whose tables and secrets this one holds replicas of, and for which it waits; see ``standby``."""
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
     """``None``: whichever account the credentials belong to, so that templates render without one."""
 
@@ -441,6 +458,13 @@ class EnvironmentSettings(Settings):
     def domains(self) -> Domains | None:
         """The names of our own, if there are any."""
         return self.edge.domains if self.edge else None
+
+    @property
+    def fails_over(self) -> bool:
+        """Whether Route 53 moves CloudFront's origins to another region: it needs names, their zone, and certificates
+        in both."""
+        domains = self.domains
+        return bool(domains and domains.hosted_zone and domains.standby_certificate_arn)
 
     @property
     def resource_prefix(self) -> str:
@@ -556,6 +580,14 @@ class EnvironmentSettings(Settings):
         if region != self.region:
             raise ValueError(f"api_certificate_arn is in {region}: API Gateway looks for it in {self.region}")
         owners = {owner, self.domains.page_certificate_arn.split(":")[4], self.account or owner}
+        if self.domains.standby_certificate_arn:
+            _, _, _, other, standby_owner, _ = self.domains.standby_certificate_arn.split(":", 5)
+            if other not in (*self.replica_regions, self.region if self.standby_of else None):
+                raise ValueError(
+                    f"standby_certificate_arn is in {other}: no replica of {self.name} is there "
+                    f"({', '.join(self.replica_regions) or 'it has none'})"
+                )
+            owners.add(standby_owner)
         if len(owners) > 1:
             raise ValueError(f"certificates and account differ: {', '.join(sorted(owners))}")
         return self
@@ -569,6 +601,15 @@ class EnvironmentSettings(Settings):
             raise ValueError(
                 "prod keeps its data: retain, deletion_protection and point_in_time_recovery must be on"
             )
+        if self.log_retention_days < 90:
+            raise ValueError("prod logs stay 90 days or longer (SEC-7)")
+        if not self.operations_key:
+            raise ValueError(
+                "prod encrypts its logs and queues with a key of its own: set operations_key (SEC-5)"
+            )
+        if self.standby_of is not None:
+            # The rest is the primary's: its edge stands in front of both, its vault keeps the tables of both.
+            return self
         if self.search.min_ocu < 2 and self.profile != "lean":
             raise ValueError("prod search must not scale to zero: set search.min_ocu to 2 or more")
         if self.backups is None or not self.backups.locked:
@@ -585,12 +626,6 @@ class EnvironmentSettings(Settings):
             raise ValueError("prod has sign-in under threat protection: set identity (SEC-1)")
         if self.secret_rotation_days is None:
             raise ValueError("prod rotates its secrets: set secret_rotation_days (SEC-6)")
-        if not self.operations_key:
-            raise ValueError(
-                "prod encrypts its logs and queues with a key of its own: set operations_key (SEC-5)"
-            )
-        if self.log_retention_days < 90:
-            raise ValueError("prod logs stay 90 days or longer (SEC-7)")
         return self
 
     @model_validator(mode="after")
@@ -748,4 +783,48 @@ def lean(settings: EnvironmentSettings) -> EnvironmentSettings:
         "capacity": settings.capacity.model_copy(update={"business_hours": False, "throughput": ()}),
     }
     kept = {name: getattr(settings, name) for name in EnvironmentSettings.model_fields}
+    return EnvironmentSettings.model_validate(kept | changes)
+
+
+def standby(settings: EnvironmentSettings, region: str) -> EnvironmentSettings:
+    """``settings`` as they wait in ``region`` for the primary to be lost: a pilot light (RES-7).
+
+    Lean, and without what belongs to the primary or to the account: the edge, the page, rotation, backups, dashboards,
+    audit. Sign-in stays behind, as user pools are of one region; shoppers go on as guests. Campaigns and keys of the
+    organisation are named by ARNs of the primary's region and are left out, too.
+
+    Raises:
+        NoStandby: nothing is replicated to that region, or the names have no certificate there.
+    """
+    if region not in settings.replica_regions:
+        raise NoStandby(
+            f"{settings.name} has no replica in {region}: its replica_regions are "
+            f"{', '.join(settings.replica_regions) or 'none'}"
+        )
+    waiting = lean(settings)
+    edge = waiting.edge
+    if edge and edge.domains:
+        certificate = edge.domains.standby_certificate_arn
+        if certificate is None or certificate.split(":")[3] != region:
+            raise NoStandby(
+                f"{settings.name}.domains has names but no standby_certificate_arn for them in {region} "
+                "(deployment.example.toml)"
+            )
+        names = edge.domains.model_copy(update={"api_certificate_arn": certificate})
+        edge = edge.model_copy(update={"domains": names})
+    changes: dict[str, object] = {
+        "region": region,
+        "standby_of": settings.region,
+        "replica_regions": (),
+        "edge": edge,
+        "backups": None,
+        "identity": None,
+        "secret_rotation_days": None,
+        "observability": None,
+        "log_archive": None,
+        "audit": None,
+        "personalize": Personalize(),
+        "partners": settings.partners.model_copy(update={"credential_key_arn": None}),
+    }
+    kept = {name: getattr(waiting, name) for name in EnvironmentSettings.model_fields}
     return EnvironmentSettings.model_validate(kept | changes)

@@ -19,7 +19,12 @@ from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.feed_replication import FeedReplication
 from stacks.constructs.python_function import PythonFunction
-from stacks.constructs.replicas import replica_keys
+from stacks.constructs.replicas import (
+    feed_replica_name,
+    key_of_replicas,
+    replica_keys,
+    replicated_table,
+)
 from stacks.environments import EnvironmentSettings
 from stacks.model_access import embedding_model_id, model_arns
 from stacks.model_policy import ModelPolicyStack
@@ -36,7 +41,11 @@ SEARCH_ALIAS: Final = "catalogue-live"
 
 
 class IngestStack(EnvironmentStack):
-    """A file under ``feed/`` starts the ingest function; what it cannot digest ends in the failure queue."""
+    """A file under ``feed/`` starts the ingest function; what it cannot digest ends in the failure queue.
+
+    In the standby it reads the copy of the feed and writes the replica of the table, and nothing starts it by itself until
+    the standby serves: both regions at once would write each other's items.
+    """
 
     def __init__(
         self,
@@ -50,57 +59,20 @@ class IngestStack(EnvironmentStack):
         super().__init__(
             scope, "Ingest", settings=settings, description="Catalogue feed, table and index loader"
         )
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Catalogue of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
-        self.catalogue = dynamodb.TableV2(
-            self,
-            "Catalogue",
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
-            encryption=dynamodb.TableEncryptionV2.customer_managed_key(
-                self.key, replica_keys(self, settings)
-            ),
-            replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
-            # Of entries of the change log; products and series have no such attribute.
-            time_to_live_attribute="expires_at",
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
-            ),
-            deletion_protection=settings.protection.deletion_protection,
-            removal_policy=self.removal_policy,
-        )
-        self.feed = s3.Bucket(
-            self,
-            "Feed",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            # One data key for many objects, instead of a call to KMS for each.
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
-            removal_policy=self.removal_policy,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    noncurrent_version_expiration=Duration.days(90),
-                    abort_incomplete_multipart_upload_after=Duration.days(1),
-                ),
-                s3.LifecycleRule(prefix=QUARANTINE_PREFIX, expiration=Duration.days(90)),
-            ],
-        )
-        # Set on the resource itself: the construct's own switch deploys a function with managed permissions to do it.
-        cast(
-            "s3.CfnBucket", self.feed.node.default_child
-        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
-                event_bridge_enabled=True
+        self.key: kms.IKey
+        self.catalogue: dynamodb.ITableV2
+        self.feed: s3.IBucket
+        self.replication: FeedReplication | None = None
+        if settings.standby_of:
+            self.key = key_of_replicas(self, "Key", settings)
+            self.catalogue = replicated_table(self, "Catalogue", parameter="CatalogueTable", key=self.key)
+            self.feed = s3.Bucket.from_bucket_name(
+                self, "Feed", feed_replica_name(self, settings, settings.region)
             )
-        )
+        else:
+            self.key = self._own_key()
+            self.catalogue = self._own_catalogue()
+            self.feed = self._own_feed()
         self.failures = FailureQueue(self, "Failures", settings=settings)
         self.function = PythonFunction(
             self,
@@ -140,13 +112,10 @@ class IngestStack(EnvironmentStack):
         search.grant_index(self.function)
         policy.grant_read(self.function)
         self._start_on_upload()
-        self.replication = (
-            FeedReplication(
+        if settings.replica_regions:
+            self.replication = FeedReplication(
                 self, "Replication", settings=settings, feed=self.feed, key=self.key, prefix=FEED_PREFIX
             )
-            if settings.replica_regions
-            else None
-        )
         alarm(
             self,
             "FailuresAlarm",
@@ -162,6 +131,65 @@ class IngestStack(EnvironmentStack):
         CfnOutput(self, "CatalogueTableName", value=self.catalogue.table_name)
         CfnOutput(self, "FeedBucketName", value=self.feed.bucket_name)
         CfnOutput(self, "IngestFunctionName", value=self.function.function.function_name)
+
+    def _own_key(self) -> kms.Key:
+        return kms.Key(
+            self,
+            "Key",
+            description=f"Catalogue of {self.settings.name}",
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
+        )
+
+    def _own_catalogue(self) -> dynamodb.TableV2:
+        settings = self.settings
+        return dynamodb.TableV2(
+            self,
+            "Catalogue",
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(
+                self.key, replica_keys(self, settings)
+            ),
+            replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
+            # Of entries of the change log; products and series have no such attribute.
+            time_to_live_attribute="expires_at",
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=settings.protection.point_in_time_recovery
+            ),
+            deletion_protection=settings.protection.deletion_protection,
+            removal_policy=self.removal_policy,
+        )
+
+    def _own_feed(self) -> s3.Bucket:
+        feed = s3.Bucket(
+            self,
+            "Feed",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            # One data key for many objects, instead of a call to KMS for each.
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            versioned=True,
+            removal_policy=self.removal_policy,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=Duration.days(90),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                ),
+                s3.LifecycleRule(prefix=QUARANTINE_PREFIX, expiration=Duration.days(90)),
+            ],
+        )
+        # Set on the resource itself: the construct's own switch deploys a function with managed permissions to do it.
+        cast(
+            "s3.CfnBucket", feed.node.default_child
+        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )
+        return feed
 
     def grant_catalogue(self, function: PythonFunction, *actions: str) -> None:
         """Let ``function`` perform ``actions`` on the table, and use its key through DynamoDB only."""
@@ -186,6 +214,7 @@ class IngestStack(EnvironmentStack):
             self,
             "FeedUploaded",
             description="A catalogue feed was uploaded",
+            enabled=self.settings.standby_of is None,
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from aws_cdk import CfnOutput, Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
-from stacks.constructs.replicas import feed_replica_name, replica_key_alias
+from stacks.constructs.failover import standby_region, switch_alarm
+from stacks.constructs.replicas import feed_replica_name, replica_key_alias, replica_key_export
 from stacks.environments import EnvironmentSettings
 
 
 class ReplicaStack(EnvironmentStack):
     """One per replica region, deployed before the tables and the feed bucket that copy into it.
 
-    The tables' replicas themselves belong to the tables' own stacks. The search collection has no replica anywhere:
+    The replicas of tables and secrets themselves belong to the stacks of the originals. The search collection has no replica anywhere:
     the index is built anew from the copy of the feed (RES-7).
     """
 
@@ -35,6 +39,7 @@ class ReplicaStack(EnvironmentStack):
             enable_key_rotation=True,
             removal_policy=self.removal_policy,
         )
+        self._admit_secrets(settings)
         self.feed = s3.Bucket(
             self,
             "Feed",
@@ -48,4 +53,45 @@ class ReplicaStack(EnvironmentStack):
             removal_policy=self.removal_policy,
             lifecycle_rules=[s3.LifecycleRule(noncurrent_version_expiration=Duration.days(90))],
         )
+        # For the ingestion of the standby, whose rule is off until it serves. Set as the feed bucket's own is.
+        cast(
+            "s3.CfnBucket", self.feed.node.default_child
+        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+                event_bridge_enabled=True
+            )
+        )
+        if settings.fails_over and standby_region(settings) == region:
+            switch_alarm(self, settings=settings)
         CfnOutput(self, "FeedReplicaBucketName", value=self.feed.bucket_name)
+        CfnOutput(
+            self, "DataKeyArn", value=self.key.key_arn, export_name=replica_key_export(settings, region)
+        )
+
+    def _admit_secrets(self, settings: EnvironmentSettings) -> None:
+        """Let Secrets Manager encrypt the replicas of secrets for whoever changes the originals.
+
+        As the key policy of its own key says it: the rotation functions of the primary need no statement about a key
+        whose id is made here.
+        """
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=[
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                ],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {
+                        "kms:CallerAccount": self.account,
+                        "kms:ViaService": [
+                            f"secretsmanager.{each}.amazonaws.com" for each in (settings.region, self.region)
+                        ],
+                    }
+                },
+            )
+        )

@@ -11,36 +11,44 @@ from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.python_function import PythonFunction
-from stacks.constructs.replicas import replica_keys
+from stacks.constructs.replicas import key_of_replicas, replica_keys, replicated_table
 from stacks.environments import EnvironmentSettings
 
 KEY_ACTIONS: Final = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
 
 
 class SessionsStack(EnvironmentStack):
-    """The sessions table."""
+    """The sessions table; in the standby the replica of it, which the primary's table made."""
 
     def __init__(self, scope: Construct, *, settings: EnvironmentSettings) -> None:
         super().__init__(
             scope, "Sessions", settings=settings, description="Connections, sessions and their turns"
         )
-        self.key = kms.Key(
+        self.key: kms.IKey
+        self.table: dynamodb.ITableV2
+        if settings.standby_of:
+            self.key = key_of_replicas(self, "Key", settings)
+            self.table = replicated_table(self, "Table", parameter="SessionsTable", key=self.key)
+        else:
+            self.key, self.table = self._own(settings)
+        CfnOutput(self, "SessionsTableName", value=self.table.table_name)
+
+    def _own(self, settings: EnvironmentSettings) -> tuple[kms.Key, dynamodb.TableV2]:
+        key = kms.Key(
             self,
             "Key",
             description=f"Sessions of {settings.name}",
             enable_key_rotation=True,
             removal_policy=self.removal_policy,
         )
-        self.table = dynamodb.TableV2(
+        table = dynamodb.TableV2(
             self,
             "Table",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             time_to_live_attribute="expires_at",
             dynamo_stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
-            encryption=dynamodb.TableEncryptionV2.customer_managed_key(
-                self.key, replica_keys(self, settings)
-            ),
+            encryption=dynamodb.TableEncryptionV2.customer_managed_key(key, replica_keys(self, settings)),
             # A replica inherits protection and recovery from the table.
             replicas=[dynamodb.ReplicaTableProps(region=region) for region in settings.replica_regions],
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -49,7 +57,7 @@ class SessionsStack(EnvironmentStack):
             deletion_protection=settings.protection.deletion_protection,
             removal_policy=self.removal_policy,
         )
-        CfnOutput(self, "SessionsTableName", value=self.table.table_name)
+        return key, table
 
     def grant(self, function: PythonFunction, *actions: str) -> None:
         """Let ``function`` perform ``actions`` on the table, and use the key through DynamoDB only."""

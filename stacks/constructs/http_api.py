@@ -19,6 +19,7 @@ class HttpApi(Construct):
     def __init__(self, scope: Construct, id: str, *, settings: EnvironmentSettings) -> None:
         super().__init__(scope, id)
         self._domains = settings.domains
+        self.domain: ApiDomain | None = None
         self.api = apigatewayv2.HttpApi(
             self,
             "Api",
@@ -27,6 +28,13 @@ class HttpApi(Construct):
             create_default_stage=False,
             disable_execute_api_endpoint=True if self._domains else None,
         )
+        if self._domains:
+            self.domain = ApiDomain(
+                self,
+                "Domain",
+                name=self._domains.api,
+                certificate_arn=self._domains.api_certificate_arn,
+            )
         self.stage = apigatewayv2.HttpStage(
             self,
             "Stage",
@@ -34,16 +42,8 @@ class HttpApi(Construct):
             stage_name="$default",
             auto_deploy=True,
             detailed_metrics_enabled=True,
-            domain_mapping=apigatewayv2.DomainMappingOptions(
-                domain_name=ApiDomain(
-                    self,
-                    "Domain",
-                    name=self._domains.api,
-                    certificate_arn=self._domains.api_certificate_arn,
-                    zone=self._domains.hosted_zone,
-                ).domain
-            )
-            if self._domains
+            domain_mapping=apigatewayv2.DomainMappingOptions(domain_name=self.domain.domain)
+            if self.domain
             else None,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=settings.http_throttle.rate_per_second, burst_limit=settings.http_throttle.burst

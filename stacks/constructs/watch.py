@@ -81,7 +81,7 @@ def watch_function(
 
 
 def watch_table(
-    table: dynamodb.TableV2, *, settings: EnvironmentSettings, what: str
+    table: dynamodb.ITableV2, *, settings: EnvironmentSettings, what: str
 ) -> list[cloudwatch.Alarm]:
     """Alarms on throttled calls, on errors inside DynamoDB, and on replicas that fall behind."""
     scope = Stack.of(table)

@@ -44,17 +44,13 @@ class WebSocketApi(Construct):
         )
         self._settings = settings
         domains = settings.domains
-        domain = None
+        self.domain: ApiDomain | None = None
         if domains is not None:
             # The construct has no property for it.
             cast("apigatewayv2.CfnApi", self.api.node.default_child).disable_execute_api_endpoint = True
-            domain = ApiDomain(
-                self,
-                "Domain",
-                name=domains.websocket,
-                certificate_arn=domains.api_certificate_arn,
-                zone=domains.hosted_zone,
-            ).domain
+            self.domain = ApiDomain(
+                self, "Domain", name=domains.websocket, certificate_arn=domains.api_certificate_arn
+            )
         self.stage = apigatewayv2.WebSocketStage(
             self,
             "Stage",
@@ -63,8 +59,10 @@ class WebSocketApi(Construct):
             auto_deploy=True,
             detailed_metrics_enabled=True,
             # The same path with and without a name of our own: CloudFront passes it on as it comes.
-            domain_mapping=apigatewayv2.DomainMappingOptions(domain_name=domain, mapping_key=STAGE)
-            if domain
+            domain_mapping=apigatewayv2.DomainMappingOptions(
+                domain_name=self.domain.domain, mapping_key=STAGE
+            )
+            if self.domain
             else None,
             throttle=apigatewayv2.ThrottleSettings(
                 rate_limit=settings.websocket_throttle.rate_per_second,
@@ -77,6 +75,7 @@ class WebSocketApi(Construct):
                 fields=("eventType", "connectionId", "messageId"),
             ),
         )
+        self.callback_domain = self._callback()
         self.log_role = self._allow_logs()
         self.routes: dict[str, apigatewayv2.WebSocketRoute] = {}
 
@@ -112,13 +111,38 @@ class WebSocketApi(Construct):
     @property
     def callback_url(self) -> str:
         """Where functions post to connections. A closed default endpoint is closed for this as well."""
-        return f"https://{self.host}/{STAGE}" if self._settings.domains else self.stage.callback_url
+        domains = self._settings.domains
+        if domains is None:
+            return self.stage.callback_url
+        host = domains.callback(self._settings.region) if self.callback_domain else self.host
+        return f"https://{host}/{STAGE}"
 
     def connections_arn(self) -> str:
         """What ``execute-api:ManageConnections`` is granted on: posting to connections of this stage."""
         return Stack.of(self).format_arn(
             service="execute-api", resource=self.api.api_id, resource_name=f"{STAGE}/POST/@connections/*"
         )
+
+    def _callback(self) -> ApiDomain | None:
+        """A name that stays this region's when ``host`` moves: connections that are open stay where they are."""
+        domains = self._settings.domains
+        if domains is None or not self._settings.fails_over:
+            return None
+        callback = ApiDomain(
+            self,
+            "CallbackDomain",
+            name=domains.callback(self._settings.region),
+            certificate_arn=domains.api_certificate_arn,
+        )
+        apigatewayv2.ApiMapping(
+            self,
+            "CallbackMapping",
+            api=self.api,
+            domain_name=callback.domain,
+            stage=self.stage,
+            api_mapping_key=STAGE,
+        )
+        return callback
 
     def _allow_logs(self) -> iam.Role:
         """Let API Gateway write logs of WebSocket stages, which it does with one role per account and region.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from aws_cdk import App
 
 from stacks.application import build
 from stacks.environments import EnvironmentSettings
+from stacks.standby import build_standby
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = (
@@ -37,6 +38,8 @@ class Synthesized:
     templates: Mapping[str, Mapping[str, Any]]
     directory: Path
     """The cloud assembly, with its manifest."""
+    regions: Mapping[str, str] = field(default_factory=dict)
+    """Where each stack goes."""
 
     def resources(self, type: str, concern: str | None = None) -> dict[str, dict[str, Any]]:
         """Resources of a type by logical id, in one stack or in all."""
@@ -93,13 +96,14 @@ def synthesize(settings: EnvironmentSettings) -> Synthesized:
     """Build and render one environment as ``cdk synth`` would, layers left unbuilt."""
     flags = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"]
     app = App(context={**flags, "aws:cdk:bundling-stacks": []})
-    build(app, settings)
+    (build_standby if settings.standby_of else build)(app, settings)
     assembly = app.synth()
     prefix = f"MangaAssist-{settings.name}-"
     return Synthesized(
         settings,
         {stack.stack_name.removeprefix(prefix): stack.template for stack in assembly.stacks},
         Path(assembly.directory),
+        {stack.stack_name.removeprefix(prefix): stack.environment.region for stack in assembly.stacks},
     )
 
 

@@ -153,6 +153,8 @@ def test_stacks_tell_what_others_need(application: Synthesized) -> None:
         "Chat": {"WebSocketUrl", "HttpApiUrl", "MessageFunctionName"},
         "Web": {"WebBucketName", "PageUrl", "ChatUrl", "DistributionId"},
     }
+    if application.settings.replica_regions:
+        wanted["Chat"] |= {"GuestTokenSecretArn", "OriginSecretArn"}
     for concern, names in wanted.items():
         outputs = application.templates[concern]["Outputs"]
         assert {name for name in outputs if not name.startswith("ExportsOutput")} == names

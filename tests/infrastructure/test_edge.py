@@ -287,6 +287,7 @@ def test_cloudfront_reaches_the_apis_by_their_names(under_names: Synthesized) ->
     assert {name["Properties"]["DomainName"] for name in names.values()} == {
         "api-origin.chat.shop.example",
         "ws-origin.chat.shop.example",
+        "ws-origin-us-east-1.chat.shop.example",
     }
     for name in names.values():
         (configuration,) = name["Properties"]["DomainNameConfigurations"]
@@ -298,12 +299,16 @@ def test_cloudfront_reaches_the_apis_by_their_names(under_names: Synthesized) ->
         ].get("ApiMappingKey")
         for mapping in under_names.resources("AWS::ApiGatewayV2::ApiMapping", "Chat").values()
     }
-    assert keys == {"api-origin.chat.shop.example": None, "ws-origin.chat.shop.example": "live"}
+    assert keys == {
+        "api-origin.chat.shop.example": None,
+        "ws-origin.chat.shop.example": "live",
+        "ws-origin-us-east-1.chat.shop.example": "live",
+    }
 
 
 def test_functions_post_to_connections_by_the_open_name(under_names: Synthesized) -> None:
     variables = under_names.function("message")["Environment"]["Variables"]
-    assert variables["MANAGEMENT_ENDPOINT"] == "https://ws-origin.chat.shop.example/live"
+    assert variables["MANAGEMENT_ENDPOINT"] == "https://ws-origin-us-east-1.chat.shop.example/live"
     (may,) = under_names.permissions("message")["execute-api:ManageConnections"]
     assert may.endswith("/live/POST/@connections/*"), "IAM knows the stage, whatever the name"
 
@@ -328,7 +333,7 @@ def test_the_names_are_recorded_over_both_protocols(under_names: Synthesized) ->
     }
     assert records == {
         (f"{name}chat.shop.example.", type)
-        for name in ("", "api-origin.", "ws-origin.")
+        for name in ("", "api-origin.", "ws-origin.", "ws-origin-us-east-1.")
         for type in ("A", "AAAA")
     }
 

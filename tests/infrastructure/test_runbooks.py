@@ -32,14 +32,14 @@ BY_NEED = {
     "region-loss",
 }
 """OPS-3 names these, whatever alarms there are."""
-GUIDES = {"restore", "model-release"}
+GUIDES = {"restore", "model-release", "standby"}
 """Step by step, not the answer to an alarm."""
 PARTS = ("Means", "First look", "Likely causes", "(Do|What to do)", "Verify", "Rehearse")
 OF_THE_CLI_ALONE = {
     ("logs", "tail"): {"--since", "--filter-pattern", "--follow", "--format"},
     ("s3", "ls"): {"--recursive"},
     ("s3", "cp"): {"--metadata-directive", "--recursive"},
-    ("s3", "sync"): set(),
+    ("s3", "sync"): {"--source-region"},
     ("cloudwatch", "put-metric-data"): {"--namespace", "--metric-name", "--dimensions", "--value", "--unit"},
     ("cloudtrail", "validate-logs"): {"--trail-arn", "--start-time"},
 }
