@@ -84,7 +84,12 @@ def test_a_service_uses_a_key_for_this_account_or_one_thing_of_it_only(applicati
 def test_beside_services_only_the_account_itself_is_named(application: Synthesized) -> None:
     for concern in application.templates:
         for statement in _statements(application, concern):
-            if not _services(statement):
+            if statement["Principal"] == {"AWS": "*"}:
+                # Anybody of this account by way of Secrets Manager alone: what the key that AWS keeps for it says, too.
+                asked = statement["Condition"]["StringEquals"]
+                assert asked["kms:CallerAccount"] == {"Ref": "AWS::AccountId"}
+                assert all(service.startswith("secretsmanager.") for service in asked["kms:ViaService"])
+            elif not _services(statement):
                 assert readable(statement["Principal"]["AWS"]) == "arn:aws:iam::${AWS::AccountId}:root"
 
 

@@ -101,6 +101,7 @@ def test_the_standby_is_a_chat_that_owns_no_data_and_no_edge(waiting: Synthesize
         "Chat",
         "Guardrail",
         "Ingest",
+        "Keys",
         "ModelPolicy",
         "Search",
         "Sessions",
