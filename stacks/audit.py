@@ -247,6 +247,7 @@ class AuditStack(EnvironmentStack):
         )
         self.group.grant_write(self.trail_role)
         starts = [bucket.arn_for_objects("") for bucket in (self.bucket, self.config_bucket)]
+        buckets = f"arn:{self.partition}:s3:::{self.settings.resource_prefix}"
         selector = cloudtrail.CfnTrail.AdvancedEventSelectorProperty
         field = cloudtrail.CfnTrail.AdvancedFieldSelectorProperty
         trail = cloudtrail.CfnTrail(
@@ -278,6 +279,21 @@ class AuditStack(EnvironmentStack):
                         field(field="resources.type", equal_to=["AWS::DynamoDB::Table"]),
                         field(field="resources.ARN", equal_to=[sessions_table_arn]),
                         # The functions' own calls are millions and say nothing that their logs do not.
+                        field(field="userIdentity.arn", not_starts_with=[self._our_roles()]),
+                    ],
+                ),
+                selector(
+                    name="Objects of our buckets touched by anybody but our functions",
+                    field_selectors=[
+                        field(field="eventCategory", equal_to=["Data"]),
+                        field(field="resources.type", equal_to=["AWS::S3::Object"]),
+                        # Buckets are named after their stacks, in small letters, the replica's as well. Shoppers read
+                        # the page through CloudFront many times a second; the records themselves come next.
+                        field(
+                            field="resources.ARN",
+                            starts_with=[f"{buckets}-"],
+                            not_starts_with=[f"{buckets}-web-", f"{buckets}-audit-"],
+                        ),
                         field(field="userIdentity.arn", not_starts_with=[self._our_roles()]),
                     ],
                 ),

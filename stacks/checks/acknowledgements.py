@@ -82,7 +82,7 @@ def _replicas(stacks: MangaAssist) -> None:
         _accept(
             replica.feed,
             "AwsSolutions-S1",
-            "a copy that only S3 writes and nobody reads unless a region is lost; CloudTrail has what is done to it",
+            "a copy that only S3 writes and nobody reads unless a region is lost; the trail of stack Audit has who touches it",
         )
     copied = stacks.ingest.replication
     if copied is None:
@@ -138,7 +138,7 @@ def _models(stacks: MangaAssist) -> None:
     _accept(
         registry.bucket,
         "AwsSolutions-S1",
-        "holds models and captured answers without a word of a shopper's; CloudTrail has what is done to it",
+        "holds models and captured answers without a word of a shopper's; prod's trail (stack Audit) has who touches it",
     )
     for finding, reason in (
         (
@@ -228,7 +228,7 @@ def _catalogue(stacks: MangaAssist) -> None:
     _accept(
         catalogue.balancer.access_log,
         "AwsSolutions-S1",
-        "is itself an access log, which only Elastic Load Balancing writes; CloudTrail has who reads it",
+        "is itself an access log, which only Elastic Load Balancing writes; prod's trail (stack Audit) has who reads it",
     )
 
 
@@ -368,7 +368,7 @@ def _log_archive(stacks: MangaAssist) -> None:
     _accept(
         archive.bucket,
         "AwsSolutions-S1",
-        "only Firehose writes it and nobody reads it but by hand; CloudTrail has who did",
+        "only Firehose writes it and nobody reads it but by hand; the trail of stack Audit has who did",
     )
     _accept(
         archive.delivery_role,
@@ -398,7 +398,11 @@ def _audit(stacks: MangaAssist) -> None:
 
 def acknowledge_delivery(stack: DeliveryStack) -> None:
     """Record the exceptions of the stack that delivers."""
-    _accept(stack.artefacts, "AwsSolutions-S1", "only the pipeline writes and reads it; CloudTrail has both")
+    _accept(
+        stack.artefacts,
+        "AwsSolutions-S1",
+        "only the pipeline's roles may write and read it, and what is deployed from it is held against its digest",
+    )
     for role in (stack.pipeline_role, *(project.role for project in stack.projects.values())):
         _accept(
             role,

@@ -109,11 +109,27 @@ def test_both_buckets_take_tls_only_and_the_trail_sees_who_touches_them(prod: Sy
         [readable(arn) for arn in field["StartsWith"]]
         for selector in selectors
         for field in selector["FieldSelectors"]
-        if "StartsWith" in field
+        if selector["Name"] == "Audit records touched" and "StartsWith" in field
     ]
     assert set(watched) == {
         f"${{{logical_id}.Arn}}/" for logical_id in prod.resources("AWS::S3::Bucket", "Audit")
     }
+
+
+@pytest.mark.req("SEC-7")
+def test_the_trail_has_who_touches_our_buckets_but_not_what_our_functions_do(prod: Synthesized) -> None:
+    selectors = prod.only("AWS::CloudTrail::Trail", "Audit")["Properties"]["AdvancedEventSelectors"]
+    (ours,) = [each for each in selectors if each["Name"].startswith("Objects of our buckets")]
+    fields = {field["Field"]: field for field in ours["FieldSelectors"]}
+    assert len(fields) == len(ours["FieldSelectors"]), "a field may be named once"
+    arns = fields["resources.ARN"]
+    assert arns["StartsWith"] == ["arn:aws:s3:::mangaassist-prod-"]
+    assert "arn:aws:s3:::mangaassist-prod-web-" in arns["NotStartsWith"]
+    assert "NotStartsWith" in fields["userIdentity.arn"]
+    for stack in prod.templates:
+        for bucket in prod.resources("AWS::S3::Bucket", stack).values():
+            name = readable(bucket["Properties"].get("BucketName", f"mangaassist-prod-{stack.lower()}-x"))
+            assert name.startswith("mangaassist-prod-")
 
 
 @pytest.mark.req("SEC-7")
