@@ -28,7 +28,11 @@ down: setup ## Stop the twin
 
 test: setup ## Run every test; brings its own browser and twin
 	@$(RUN) tests.browser.chromium
-	@$(RUN) pytest tests
+# The twin alone on the machine; then everything else on two cores.
+	@status=0; \
+	$(RUN) pytest tests/e2e || status=1; \
+	$(RUN) pytest tests --ignore=tests/e2e -n 2 || status=1; \
+	exit $$status
 
 check: setup ## Judge: format, lint, types, generated files, templates of every environment
 	@ruff format --check --quiet . || { echo "check: run 'make fix'"; exit 1; }

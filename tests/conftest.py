@@ -44,13 +44,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     outcome = yield
-    report = outcome.get_result()
+    # Travels with the report from a worker to whoever counts.
+    outcome.get_result().user_properties.extend(
+        ("req", requirement) for mark in item.iter_markers("req") for requirement in mark.args
+    )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or (report.when == "setup" and not report.passed):
-        _kinds[_kind(item.nodeid)][report.outcome] += 1
-        for mark in item.iter_markers("req"):
-            for requirement in mark.args:
-                verdict = "passed" if report.passed else "failed"
-                _requirements[requirement][verdict].append(item.nodeid)
+        _kinds[_kind(report.nodeid)][report.outcome] += 1
+        verdict = "passed" if report.passed else "failed"
+        for name, requirement in report.user_properties:
+            if name == "req":
+                _requirements[str(requirement)][verdict].append(report.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -62,19 +68,34 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{kind:16} {told}")
 
 
-def _is_whole(config: pytest.Config) -> bool:
-    """Whether every test was asked for: the record of a partial run would make proven requirements look open."""
-    asked = [Path(argument).resolve() for argument in config.args]
+def _whole(config: pytest.Config) -> str | None:
+    """Which part of the tests was asked for as a whole: what a narrower run leaves out would look unproven."""
     narrowed = any(config.getoption(name, default=None) for name in ("keyword", "markexpr", "lf", "deselect"))
-    return asked == [ROOT / "tests"] and not narrowed
+    if narrowed or hasattr(config, "workerinput"):
+        return None
+    asked = [Path(argument).resolve() for argument in config.args]
+    left_out = [Path(path).resolve() for path in config.getoption("ignore", default=None) or ()]
+    parts = {
+        ((ROOT / "tests",), ()): "all",
+        ((ROOT / "tests" / "e2e",), ()): "e2e",
+        ((ROOT / "tests",), (ROOT / "tests" / "e2e",)): "others",
+    }
+    return parts.get((tuple(asked), tuple(left_out)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not _kinds or not _is_whole(session.config):
+    part = _whole(session.config)
+    if not _kinds or part is None:
         return
-    RESULTS.mkdir(exist_ok=True)
+    folder = RESULTS / "requirements"
+    folder.mkdir(parents=True, exist_ok=True)
+    if part == "all":
+        for stale in folder.glob("*.json"):
+            stale.unlink()
+    else:
+        (folder / "all.json").unlink(missing_ok=True)
     record = {
         "kinds": {kind: dict(counts) for kind, counts in _kinds.items()},
         "requirements": {key: dict(value) for key, value in sorted(_requirements.items())},
     }
-    (RESULTS / "requirements.json").write_text(json.dumps(record, indent=2) + "\n")
+    (folder / f"{part}.json").write_text(json.dumps(record, indent=2) + "\n")

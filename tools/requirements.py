@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-RECORD = ROOT / "test-results" / "requirements.json"
+RECORDS = ROOT / "test-results" / "requirements"
+"""One file per part of the tests that ran as a whole (``tests/conftest.py``)."""
+
+Proven = dict[str, dict[str, list[str]]]
 
 
 def known() -> list[str]:
@@ -17,12 +20,23 @@ def known() -> list[str]:
     return re.findall(r"^- ([A-Z]{2,3}-\d+)", text, re.MULTILINE)
 
 
+def recorded() -> Proven:
+    """Node ids by requirement and verdict, over all parts."""
+    found: Proven = {}
+    for path in sorted(RECORDS.glob("*.json")):
+        for requirement, verdicts in json.loads(path.read_text())["requirements"].items():
+            both = found.setdefault(requirement, {"passed": [], "failed": []})
+            for verdict, nodes in verdicts.items():
+                both[verdict] += nodes
+    return found
+
+
 def main() -> int:
     """Print the state; 1 when a test names an id that does not exist, or no run has been recorded."""
-    if not RECORD.exists():
+    proven = recorded()
+    if not proven:
         print("requirements: no test run recorded yet; run: make test", file=sys.stderr)
         return 1
-    proven: dict[str, dict[str, list[str]]] = json.loads(RECORD.read_text())["requirements"]
     ids = known()
     for requirement in ids:
         verdicts = proven.get(requirement, {"passed": [], "failed": []})

@@ -28,6 +28,8 @@ from tools.twin.layout import ACCOUNT, PORTS, REGION, Held, Layout
 from tools.twin.loading import load_catalogue
 from tools.twin.supervisor import Twin
 
+PROTOCOL_VERSION: Final = 2
+"""Of release 0.1.0."""
 ENVIRONMENT: Final = Held("prod")
 """The one whose data is to outlive everything."""
 QUESTION: Final = "Recommend horror manga like Junji Ito"
@@ -261,6 +263,8 @@ class LifecycleRehearsal:
         return await self._visit(self.twin.urls().api, session_id=shopper.session_id, token=shopper.token)
 
     async def _visit(self, api: str, **options: Any) -> Shopper:
+        # As the pages speak that shoppers have open: those of the release before.
+        options = {"protocol_version": PROTOCOL_VERSION, **options}
         async with await ChatClient.connect(self.twin.urls().websocket, api, **options) as client:
             frames = [frame async for frame in client.ask(QUESTION)]
         first, last = frames[0], frames[-1]
