@@ -100,10 +100,15 @@ def _addresses(layout: Layout, assembly: Path) -> list[str]:
     return found
 
 
+def partner_secret(layout: Layout) -> str:
+    """Name of the secret with the partners' credential; no stack makes it, and none takes it away."""
+    return f"mangaassist-{layout.held.environment}-partners"
+
+
 def _put_partner_credential(layout: Layout) -> None:
     """The secret that an organisation brings: what the store's services know the assistant by."""
     secrets = emulator_client(layout, "secretsmanager")
-    name, value = f"mangaassist-{layout.held.environment}-partners", partner_credentials(layout).reader
+    name, value = partner_secret(layout), partner_credentials(layout).reader
     try:
         secrets.create_secret(Name=name, SecretString=value)
     except secrets.exceptions.ResourceExistsException:
