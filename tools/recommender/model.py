@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,12 +128,15 @@ class Model:
         """``asins`` for the shopper; unknown ones last, as they came, with a score of 0."""
         score, _ = self._scores(self.bought(shopper), [], CONTINUED)
         found = {asin: self.series_of(asin) for asin in dict.fromkeys(asins)}
-        raw = {
-            asin: 0.0 if series is None else float(score[series]) for asin, series in found.items()
-        }
+        raw = {asin: 0.0 if series is None else float(score[series]) for asin, series in found.items()}
         total = sum(raw.values()) or 1.0
         # sorted() keeps equals in the order they came.
         return [(asin, raw[asin] / total) for asin in sorted(raw, key=lambda asin: -raw[asin])]
+
+    def is_of(self, asin: str, genres: Sequence[str]) -> bool:
+        """Whether an item has one of the genres."""
+        series = self.series_of(asin)
+        return series is not None and bool(self.genres[series, np.isin(self.genre_names, genres)].any())
 
     # --- scores ---------------------------------------------------------------------------------------
 
@@ -180,6 +184,6 @@ class Model:
         ]
 
 
-def vars_of(model: Model) -> dict[str, NDArray[np.generic]]:
+def vars_of(model: Model) -> dict[str, Any]:
     """The arrays by name."""
     return {name: getattr(model, name) for name in Model.__dataclass_fields__}

@@ -1,4 +1,4 @@
-"""The server: Bedrock Runtime and SageMaker Runtime on one port, and the twin's controls.
+"""The server: Bedrock, SageMaker and Personalize Runtime on one port, and the twin's controls.
 
 GET    /_twin/health
 GET    /_twin/streams                 the log of generations; ?wait=SECONDS returns once none is running
@@ -34,15 +34,17 @@ from services.models import intent, reranker
 from services.models.intent import IntentService
 from services.models.reranker import RerankService
 from services.models.small.embedding import Embedder
+from tools.recommender.model import Model as Recommender
 from tools.twin.control_plane import app as control_planes
 from tools.twin.control_plane.app import ControlPlane
 from tools.twin.faults import ErrorBody, FaultInjector, Kind, Scope, plain_error_body
-from tools.twin.models import catalogue, sagemaker, titan
+from tools.twin.models import catalogue, personalize, sagemaker, titan
 from tools.twin.models.converse import ConverseResponse
 from tools.twin.models.converse_request import read_call
 from tools.twin.models.demands import demands_of
 from tools.twin.models.errors import (
     BEDROCK_STATUS,
+    PERSONALIZE_STATUS,
     SAGEMAKER_STATUS,
     ServiceError,
     error_body,
@@ -56,7 +58,10 @@ from tools.twin.permissions import Gatekeeper
 
 BEDROCK = "bedrock-runtime"
 SAGEMAKER = "sagemaker-runtime"
-SIGNING_NAMES = {BEDROCK: "bedrock", SAGEMAKER: "sagemaker"}
+PERSONALIZE = "personalize-runtime"
+SIGNING_NAMES = {BEDROCK: "bedrock", SAGEMAKER: "sagemaker", PERSONALIZE: "personalize"}
+RANKING_PATH = "/personalize-ranking"
+RECOMMENDATIONS_PATH = "/recommendations"
 LONGEST_WAIT_SECONDS = 60.0
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -69,13 +74,20 @@ class Models:
     embedder: Embedder
     intents: IntentService
     reranker: RerankService
+    recommender: Recommender
     version: str
 
     @classmethod
     def load(cls, folder: Path) -> Models:
         """Read what ``train`` wrote."""
         embedder = Embedder(folder)
-        return cls(embedder, intent.small(folder), reranker.small(folder, embedder), folder.name)
+        return cls(
+            embedder,
+            intent.small(folder),
+            reranker.small(folder, embedder),
+            Recommender.load(folder),
+            folder.name,
+        )
 
 
 def create_app(
@@ -110,6 +122,8 @@ def create_app(
         Route("/model/{model:path}/converse-stream", _bedrock(runtime.converse_stream), methods=["POST"]),
         Route("/model/{model:path}/invoke", _bedrock(runtime.invoke), methods=["POST"]),
         Route("/endpoints/{endpoint}/invocations", _sagemaker(runtime.invoke_endpoint), methods=["POST"]),
+        Route(RECOMMENDATIONS_PATH, _personalize(runtime.recommend), methods=["POST"]),
+        Route(RANKING_PATH, _personalize(runtime.rank), methods=["POST"]),
         Route("/_twin/health", runtime.health),
         Route("/_twin/streams", runtime.streams, methods=["GET", "DELETE"]),
         Route("/_twin/pace", runtime.pace, methods=["GET", "PUT", "DELETE"]),
@@ -130,7 +144,7 @@ def create_app(
         )
         if authorizer
         else application,
-        services=(BEDROCK, SAGEMAKER, *control_planes.SERVICES),
+        services=(BEDROCK, SAGEMAKER, PERSONALIZE, *control_planes.SERVICES),
         service_of=service_of,
         error_body=injected_error,
     )
@@ -142,6 +156,8 @@ def service_of(scope: Scope) -> str | None:
         return BEDROCK
     if scope["path"].startswith("/endpoints/"):
         return SAGEMAKER
+    if scope["path"] in (RECOMMENDATIONS_PATH, RANKING_PATH):
+        return PERSONALIZE
     return control_planes.service_of(scope)
 
 
@@ -217,6 +233,14 @@ class _Runtime:
         document = answer(await request.body())
         return JSONResponse(document, headers={"x-amzn-invoked-production-variant": "AllTraffic"})
 
+    # --- Personalize Runtime --------------------------------------------------------------------------
+
+    async def recommend(self, request: Request) -> Response:
+        return JSONResponse(personalize.recommend(self._models.recommender, await request.body()))
+
+    async def rank(self, request: Request) -> Response:
+        return JSONResponse(personalize.rank(self._models.recommender, await request.body()))
+
     # --- controls -------------------------------------------------------------------------------------
 
     async def health(self, request: Request) -> Response:
@@ -267,6 +291,10 @@ def _bedrock(handler: Handler) -> Handler:
 
 def _sagemaker(handler: Handler) -> Handler:
     return _operation(handler, SAGEMAKER, SAGEMAKER_STATUS, "Message")
+
+
+def _personalize(handler: Handler) -> Handler:
+    return _operation(handler, PERSONALIZE, PERSONALIZE_STATUS, "message")
 
 
 def _operation(handler: Handler, service: str, statuses: Any, member: str) -> Handler:

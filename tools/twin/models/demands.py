@@ -19,6 +19,10 @@ from tools.twin.permissions import Demand
 
 INVOCATION = re.compile(r"/model/(?P<model>.+)/(?P<operation>converse|converse-stream|invoke)")
 ENDPOINT = re.compile(r"/endpoints/(?P<name>[^/]+)/invocations")
+PERSONALIZE_ACTIONS = {
+    "/recommendations": "personalize:GetRecommendations",
+    "/personalize-ranking": "personalize:GetPersonalizedRanking",
+}
 PROFILE = re.compile(r"(?P<geography>global|us|eu|jp|au|apac)\.(?P<model>.+)")
 OWN_PROFILE = re.compile(r"arn:aws:bedrock:[a-z0-9-]+:\d{12}:application-inference-profile/(?P<copied>.+)")
 """The emulator names it after what it was copied from (``emulator/patches/stub_types.py``); on AWS its id is opaque."""
@@ -38,6 +42,8 @@ def demands_of(scope: Scope, body: bytes, tags_of: TagsOf) -> Iterator[Demand]:
             yield Demand(action, resource, _tagged("aws:ResourceTag", tags))
     elif found := ENDPOINT.fullmatch(path):
         yield Demand("sagemaker:InvokeEndpoint", _sagemaker(found["name"]))
+    elif action := PERSONALIZE_ACTIONS.get(path):
+        yield Demand(action, _campaign(body))
     elif path.startswith(control_planes.PATH):
         yield from _provisioned(scope["method"], path, body, tags_of)
     elif path == "/":
@@ -59,6 +65,15 @@ def _models(model: str) -> list[str]:
     regions = (REGION, "") if found["geography"] == "global" else (REGION,)
     profile = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/{model}"
     return [profile, *(_foundation_model(region, found["model"]) for region in regions)]
+
+
+def _campaign(body: bytes) -> str:
+    """Whom a request asks; what is no request asks for everything, and is refused in words once it is let through."""
+    try:
+        asked = json.loads(body or b"{}")
+        return str(asked.get("campaignArn") or asked.get("recommenderArn") or "*")
+    except (ValueError, AttributeError):
+        return "*"
 
 
 def _provisioned(method: str, path: str, body: bytes, tags_of: TagsOf) -> Iterator[Demand]:

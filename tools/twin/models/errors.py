@@ -30,6 +30,14 @@ SAGEMAKER_STATUS: Final[Mapping[str, int]] = {
     "ThrottlingException": 429,
     "ValidationError": 400,
 }
+PERSONALIZE_STATUS: Final[Mapping[str, int]] = {
+    "InternalServerException": 500,
+    "InvalidInputException": 400,
+    "MissingAuthenticationTokenException": 403,
+    "ResourceNotFoundException": 404,
+    "SerializationException": 400,
+    "ThrottlingException": 429,
+}
 IN_STREAM: Final = frozenset(
     {
         "internalServerException",

@@ -48,6 +48,8 @@ INPUTS = (
     "tools/twin/models/evaluation.py",
     "tools/twin/models/data",
     "tools/catalogue",
+    "tools/recommender",
+    "services/partners/world",
     "layers/core/python/mangaassist/catalogue/documents.py",
     "layers/core/python/mangaassist/catalogue/terms.py",
     "layers/core/python/mangaassist/catalogue/data",
@@ -113,6 +115,7 @@ def train(state: Path, *, is_measured: bool = True) -> dict[str, Any]:
         _train_embedding(workshop)
         _train_intents(workshop)
         _train_reranker(workshop)
+        _train_recommender(workshop)
         report: dict[str, Any] = {"training_seconds": round(time.perf_counter() - began, 1)}
         if is_measured:
             report |= measure(workshop)
@@ -342,6 +345,20 @@ def _scaled(counts: Any, rarity: NDArray[np.float64]) -> Any:
     from sklearn.preprocessing import normalize
 
     return normalize(counts @ sparse.diags(rarity))
+
+
+# --- recommender ----------------------------------------------------------------------------------
+
+
+def _train_recommender(folder: Path) -> None:
+    """``python -m tools.recommender evaluate`` measures it: that takes longer than all of this."""
+    from tools.recommender import world
+    from tools.recommender.titles import Titles
+    from tools.recommender.training import train as train_recommender
+    from tools.twin.models import corpus
+
+    records = corpus.catalogue()
+    train_recommender(Titles.of(records), world.build(records).interactions).save(folder)
 
 
 # --- reranker -------------------------------------------------------------------------------------

@@ -1,0 +1,163 @@
+"""Titles to recommend in a turn (CAT-4): proposals in time or popularity, facts about them, filters, diversity.
+
+A failing recommender, catalogue or pricing service makes the answer poorer and is named in ``degraded``; it never is an
+error. Proposals and facts are asked for within budgets of the turn's time. The same answers give the same titles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from mangaassist.errors import DependencyError
+from mangaassist.guardrails.trust import Thresholds, thresholds
+from mangaassist.recommendations.diversity import diversified
+from mangaassist.recommendations.facts import Candidate, Proposal, Recommendation, Recommended, Wish
+from mangaassist.recommendations.filters import Known, allowed
+from mangaassist.recommendations.popularity import Popularity, shipped
+
+if TYPE_CHECKING:
+    from mangaassist.chat.stopwatch import Stopwatch
+    from mangaassist.store.ports import Pricing, Products, Recommender
+
+STAGE: Final = "recommendations"
+RECOMMENDER: Final = "recommendations"
+CATALOGUE: Final = "catalogue"
+PRICING: Final = "pricing"
+TRUST: Final = "trust"
+BUDGET_MS: Final = 250
+"""Longest wait for the recommender; its own target is 200 ms."""
+FACTS_BUDGET_MS: Final = 500
+"""Longest wait for catalogue, pricing and trust together."""
+MOST_SEEDS: Final = 3
+"""Titles that similar ones are asked for; each is a call."""
+PROPOSED_PER_SHOWN: Final = 4
+"""Proposals asked for per title wanted, since stock, trust and diversity take some away."""
+MOST_PROPOSED: Final = 80
+"""Of one answer of the recommender, so that the facts about everything are few calls."""
+SPARE_POPULAR: Final = 30
+"""Popular titles behind the personal ones, should filters leave too few."""
+
+Answer = TypeVar("Answer")
+Fallback = Callable[[str, str], None]
+
+
+def _nobody_listens(part: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendations:
+    """``recommender`` is ``None`` where none is deployed: popularity is no fallback then, but what there is."""
+
+    recommender: Recommender | None
+    products: Products
+    pricing: Pricing
+    popularity: Popularity = field(default_factory=shipped)
+    limits: Thresholds = field(default_factory=thresholds)
+    on_fallback: Fallback = _nobody_listens
+    """Told ``(part, reason)`` of each part that did not answer."""
+    budget_ms: int = BUDGET_MS
+    facts_budget_ms: int = FACTS_BUDGET_MS
+
+    async def for_turn(self, wish: Wish, stopwatch: Stopwatch) -> Recommended:
+        """At most ``wish.limit`` titles, best first.
+
+        Raises:
+            ValueError: the limit is below 1.
+            DeadlineExceeded: the turn has no time left at all.
+        """
+        if wish.limit < 1:
+            raise ValueError("limit is a whole number from 1")
+        with stopwatch.stage(STAGE):
+            proposed, degraded = await self._proposed(wish, stopwatch)
+            spare = [
+                Proposal(title.asin, "popularity", "popular")
+                for title in self.popularity.most_read(wish.genres)
+                if title.asin not in wish.without
+            ][: max(SPARE_POPULAR, PROPOSED_PER_SHOWN * wish.limit)]
+            proposals = [*proposed, *spare]
+            known, missing = await self._known([each.asin for each in proposals], stopwatch)
+            candidates = allowed(proposals, wish, known, self.popularity, self.limits)
+            chosen = diversified(candidates, wish.limit, asked_for=wish.genres)
+        return Recommended(
+            tuple(_recommendation(rank, each) for rank, each in enumerate(chosen, start=1)),
+            (*degraded, *missing),
+        )
+
+    # --- proposals ------------------------------------------------------------------------------------
+
+    async def _proposed(self, wish: Wish, stopwatch: Stopwatch) -> tuple[list[Proposal], tuple[str, ...]]:
+        """The recommender's proposals: those like the seeds in turn, then those for the shopper."""
+        if self.recommender is None:
+            return [], ()
+        # Not every campaign has a filter, and most titles are not of the genres asked for.
+        limit = MOST_PROPOSED if wish.genres else min(PROPOSED_PER_SHOWN * wish.limit, MOST_PROPOSED)
+        budget_ms = min(self.budget_ms, stopwatch.remaining_ms(STAGE))
+        seeds = list(dict.fromkeys(wish.like))[:MOST_SEEDS]
+        asking = [self.recommender.similar_to(seed, limit=limit, deadline_ms=budget_ms) for seed in seeds]
+        if wish.shopper is not None:
+            asking.append(
+                self.recommender.for_user(
+                    wish.shopper, limit=limit, genres=wish.genres, deadline_ms=budget_ms
+                )
+            )
+        answers = await asyncio.gather(*(self._asked(RECOMMENDER, each, budget_ms) for each in asking))
+        similar = [
+            [Proposal(asin, "personalize", "similar", seed) for asin in answer or ()]
+            for seed, answer in zip(seeds, answers, strict=False)
+        ]
+        personal = [
+            Proposal(asin, "personalize", "for_you")
+            for answer in answers[len(seeds) :]
+            for asin in answer or ()
+        ]
+        return [*_in_turn(similar), *personal], (RECOMMENDER,) if None in answers else ()
+
+    # --- facts ----------------------------------------------------------------------------------------
+
+    async def _known(self, asins: Sequence[str], stopwatch: Stopwatch) -> tuple[Known, tuple[str, ...]]:
+        unique = list(dict.fromkeys(asins))
+        if not unique:
+            return Known({}, {}, {}), ()
+        budget_ms = min(self.facts_budget_ms, stopwatch.remaining_ms(STAGE))
+        products, offers, trust = await asyncio.gather(
+            self._asked(CATALOGUE, self.products.get(unique, deadline_ms=budget_ms), budget_ms),
+            self._asked(PRICING, self.pricing.offers(unique, deadline_ms=budget_ms), budget_ms),
+            self._asked(TRUST, self.pricing.trust(unique, deadline_ms=budget_ms), budget_ms),
+        )
+        answers = {CATALOGUE: products, PRICING: offers, TRUST: trust}
+        return Known(products, offers, trust), tuple(
+            part for part, answer in answers.items() if answer is None
+        )
+
+    async def _asked(self, part: str, asking: Awaitable[Answer], budget_ms: int) -> Answer | None:
+        """The answer, or ``None`` when there is none in time. The budget holds whatever the client does with it."""
+        try:
+            async with asyncio.timeout(budget_ms / 1000):
+                return await asking
+        except TimeoutError:
+            self.on_fallback(part, "late")
+        except DependencyError as error:
+            self.on_fallback(part, error.reason)
+        return None
+
+
+def _in_turn(lists: Sequence[Sequence[Proposal]]) -> list[Proposal]:
+    """The first of each, then the second of each, and so on."""
+    longest = max(map(len, lists), default=0)
+    return [each[place] for place in range(longest) for each in lists if place < len(each)]
+
+
+def _recommendation(rank: int, candidate: Candidate) -> Recommendation:
+    proposal = candidate.proposal
+    return Recommendation(
+        asin=proposal.asin,
+        rank=rank,
+        source=proposal.source,
+        reason=proposal.reason,
+        seed=proposal.seed,
+        product=candidate.product,
+        offer=candidate.offer,
+    )
