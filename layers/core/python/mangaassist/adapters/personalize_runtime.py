@@ -73,8 +73,12 @@ class PersonalizeRuntime:
         return (await self._guarded.call(DEPENDENCY, attempt, deadline_ms=deadline_ms))[:limit]
 
     def _get(self, asked: dict[str, Any]) -> tuple[str, ...]:
-        with translated(DEPENDENCY):
-            answer = self._client.get_recommendations(**asked)
+        try:
+            with translated(DEPENDENCY):
+                answer = self._client.get_recommendations(**asked)
+        except UnicodeDecodeError as error:
+            # The SDK lets it through where a body is no text at all.
+            raise DependencyError(DEPENDENCY, "unreadable response") from error
         items = cast("dict[str, object]", answer).get("itemList")
         if not isinstance(items, list):
             raise DependencyError(DEPENDENCY, "unreadable response")
