@@ -14,7 +14,7 @@ FILE = "recommender.npz"
 RECENT_HALF_LIFE = 12.0
 """Series: what was bought twelve series ago counts half."""
 POPULAR_POWER = 0.4
-"""Of popularity in the score of a shopper with a history; this and the next two were chosen on a world of another seed."""
+"""Of popularity in the score of a shopper with a history; chosen on worlds of another seed."""
 UNSPOKEN_FOR = 0.03
 """Of the best score, what a series has that nothing speaks for."""
 GENRE_ODDS = 1.0

@@ -20,8 +20,9 @@ from tools.recommender.world import Interaction
 
 NEIGHBOURS = 200
 VIEW_WEIGHT = 0.3
-"""Of a look, against a purchase. This and the next three were chosen on a world of another seed."""
+"""Of a look, against a purchase."""
 RIDGE = 400.0
+"""Shoppers. This and the next two were chosen on worlds of another seed."""
 CONTENT_IN_REGRESSION = 20.0
 """Shoppers that a perfect likeness of two series stands for."""
 CONTENT_BESIDE = 0.5
