@@ -199,10 +199,11 @@ class Dashboards(Construct):
                 ceiling=20,
             ),
             self._graph(
-                "Without classifier or reranker, %",
+                "Without classifier, reranker or recommender, %",
                 [
                     self._share(metrics.INTENT_CLASSIFIER_FALLBACK, metrics.TURN_COUNT),
                     self._share(metrics.RERANKER_FALLBACK, metrics.TURN_COUNT),
+                    self._share(metrics.RECOMMENDER_FALLBACK, metrics.TURN_COUNT),
                 ],
                 ceiling=10,
             ),

@@ -342,6 +342,14 @@ RETRIEVAL: Final = (
         "reranker-fallback",
     ),
     _share(
+        "RecommenderFallbackAlarm",
+        metrics.RECOMMENDER_FALLBACK,
+        metrics.TURN_COUNT,
+        10,
+        "Over 10% of the answers suggest popular titles instead of the recommender's",
+        "recommender-fallback",
+    ),
+    _share(
         "StoreServiceMissedAlarm",
         metrics.STORE_SERVICE_MISSED,
         metrics.TURN_COUNT,

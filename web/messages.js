@@ -59,6 +59,9 @@ export const MESSAGES = {
     "card.soldOut": "Sold out",
     "card.rating": "Rated {average} of 5 by {count} readers",
     "card.by": "By",
+    "card.similar": "Like what you are looking at",
+    "card.forYou": "Picked for you",
+    "card.popular": "Popular with readers",
 
     "state.connecting": "Connecting",
     "state.online": "Connected",
@@ -189,6 +192,9 @@ export const MESSAGES = {
     "card.soldOut": "在庫切れ",
     "card.rating": "読者{count}人の評価は5点満点中{average}点",
     "card.by": "作者",
+    "card.similar": "ご覧の作品に似ています",
+    "card.forYou": "あなたへのおすすめ",
+    "card.popular": "読者に人気",
 
     "state.connecting": "接続中",
     "state.online": "接続済み",

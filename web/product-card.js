@@ -23,6 +23,7 @@ export function productCard(card, translator) {
       rating(card.rating, translator),
       price(card, translator),
       stock(card.in_stock, translator),
+      recommended(card.recommended, translator),
     ),
   );
 }
@@ -61,6 +62,18 @@ function stock(inStock, translator) {
     { class: "card-stock", "data-in-stock": String(inStock) },
     translator.text(inStock ? "card.inStock" : "card.soldOut"),
   );
+}
+
+const REASONS = new Map([
+  ["similar", "card.similar"],
+  ["for_you", "card.forYou"],
+  ["popular", "card.popular"],
+]);
+
+/** Why a card is here that the question alone did not find. A reason that this page does not know is not shown. */
+function recommended(reason, translator) {
+  const key = REASONS.get(reason);
+  return key && h("p", { class: "card-recommended" }, translator.text(key));
 }
 
 function rating(value, translator) {

@@ -76,6 +76,25 @@ def test_a_card_without_a_rating_has_no_stars(visit: Visit) -> None:
     expect(visit.cards().locator(".card-rating")).to_have_count(0)
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("similar", "Like what you are looking at"),
+        ("for_you", "Picked for you"),
+        ("popular", "Popular with readers"),
+        ("constructor", None),
+        (None, None),
+    ],
+)
+def test_a_card_says_why_it_is_here(visit: Visit, reason: str | None, shown: str | None) -> None:
+    connection = visit.connected()
+    answer = visit.ask(connection, "Horror?")
+    card = HORROR["cards"][0] | {"recommended": reason}
+    connection.send(answer.start(), answer.delta("Here."), answer.final(cards=[card]))
+    expect(visit.cards()).to_have_count(1)
+    expect(visit.cards().locator(".card-recommended")).to_have_text([shown] if shown else [])
+
+
 @pytest.mark.req("RET-6")
 def test_citations_become_links_and_unknown_ones_stay_text(visit: Visit) -> None:
     connection = visit.connected()

@@ -17,7 +17,7 @@ from tools.twin.supervisor import Twin
 PATIENCE_SECONDS = 45
 """A hang: a turn ends after 25 s, the gateway lets nothing live past 29 s, and the machine may be busy."""
 
-DISPENSABLE = {"catalogue", "pricing", "reviews", "reranker"}
+DISPENSABLE = {"catalogue", "pricing", "trust", "reviews", "reranker", "recommendations"}
 """Parts without which an answer is poorer and still whole: it has its cards, and what it lacks is named."""
 
 BOTH = pytest.mark.environments("local", "prod")
@@ -36,10 +36,14 @@ async def quick_and_well(twin: Twin) -> AsyncIterator[None]:
             models.delete("/_twin/pace").raise_for_status()
 
 
-async def cards(twin: Twin) -> tuple[list[ProductCard], list[str]]:
+async def final(twin: Twin) -> FinalFrame:
     async with await connect(twin) as client:
-        _, _, final = await answer(client, ENGLISH)
-    return final.cards, final.metadata.degraded
+        return (await answer(client, ENGLISH))[2]
+
+
+async def cards(twin: Twin) -> tuple[list[ProductCard], list[str]]:
+    last = await final(twin)
+    return last.cards, last.metadata.degraded
 
 
 @contextmanager
@@ -91,10 +95,10 @@ async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
 @pytest.mark.parametrize(
     ("service", "given", "missed"),
     [
-        ("partners", {"kind": "delay", "delay_ms": 3_000, "match": "/pricing/"}, ["pricing"]),
-        ("partners", {"kind": "garbage", "match": "/pricing/"}, ["pricing"]),
+        ("partners", {"kind": "delay", "delay_ms": 3_000, "match": "/pricing/"}, ["pricing", "trust"]),
+        ("partners", {"kind": "garbage", "match": "/pricing/"}, ["pricing", "trust"]),
         ("partners", {"kind": "throttle", "match": "/reviews/"}, ["reviews"]),
-        ("partners", {"kind": "error"}, ["pricing", "reviews"]),
+        ("partners", {"kind": "error"}, ["pricing", "trust", "reviews"]),
         ("catalogue", {"kind": "delay", "delay_ms": 3_000}, ["catalogue"]),
         ("catalogue", {"kind": "error"}, ["catalogue"]),
         ("catalogue", {"kind": "garbage"}, ["catalogue"]),
@@ -114,6 +118,21 @@ async def test_a_broken_service_costs_its_facts_and_nothing_else(
         assert (card.price is None) == ("pricing" in missed)
         assert (card.in_stock is None) == ("pricing" in missed)
         assert (card.rating is None) == ("reviews" in missed)
+
+
+@pytest.mark.req("CAT-4", "RES-5")
+@pytest.mark.parametrize(
+    "given",
+    [{"kind": "delay", "delay_ms": 3_000}, {"kind": "error"}, {"kind": "throttle"}, {"kind": "garbage"}],
+    ids=lambda given: given["kind"],
+)
+async def test_popular_titles_stand_in_for_the_recommender(twin: Twin, given: dict[str, object]) -> None:
+    assert (await final(twin)).metadata.recommended_by == "personalize"
+    with fault(twin, "personalize-runtime", **given):
+        answer = await final(twin)
+    assert answer.metadata.degraded == ["recommendations"]
+    assert answer.metadata.recommended_by == "popularity"
+    assert len(answer.cards) >= 3
 
 
 @BOTH

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mangaassist.chat.shelf import Services, Shelves
+from mangaassist.chat.suggestions import Suggestions
 from mangaassist.errors import DependencyError
 from mangaassist.store.facts import Amount, Offer, Product, RatingSummary, TrustSignals
 from mangaassist.store.ports import FindBy, Page
@@ -39,6 +40,31 @@ def rating(number: int, average: float = 4.5, count: int = 12) -> RatingSummary:
     return RatingSummary(f"B0TEST{number:04}", average, count)
 
 
+def trusted(number: int) -> TrustSignals:
+    price = Amount("7.49", "USD")
+    return TrustSignals(f"B0TEST{number:04}", 0.9, 900, 900, True, price, price)
+
+
+@dataclass
+class FakeRecommender:
+    """Asks the store's dictionaries, so that it breaks with them; ``asked`` there says for whom or for what."""
+
+    store: FakeStore
+
+    async def for_user(
+        self, user_id: str, *, limit: int, genres: Sequence[str] = (), deadline_ms: int
+    ) -> tuple[str, ...]:
+        return await self._answer("for_user", user_id, limit, deadline_ms)
+
+    async def similar_to(self, asin: str, *, limit: int, deadline_ms: int) -> tuple[str, ...]:
+        return await self._answer("similar_to", asin, limit, deadline_ms)
+
+    async def _answer(self, question: str, about: str, limit: int, deadline_ms: int) -> tuple[str, ...]:
+        self.store.asked.append((question, [about], deadline_ms))
+        await self.store.answer("recommendations", (), deadline_ms, {})
+        return tuple(self.store.recommended)[:limit]
+
+
 @dataclass
 class FakeStore:
     """Catalogue, pricing and reviews in one; ``broken`` maps a service to its error, ``None`` for endless silence."""
@@ -54,11 +80,18 @@ class FakeStore:
     ratings_: dict[str, RatingSummary] = field(
         default_factory=lambda: {one.asin: one for one in (rating(number) for number in range(1, 7))}
     )
+    trust_: dict[str, TrustSignals] = field(
+        default_factory=lambda: {one.asin: one for one in (trusted(number) for number in range(1, 7))}
+    )
+    recommended: Sequence[str] = ()
+    """ASINs that the recommender has for everybody and for every title; without any there is no recommender."""
+    signals: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Set when their service is asked."""
     broken: dict[str, DependencyError | None] = field(default_factory=dict)
     asked: list[tuple[str, list[str], int]] = field(default_factory=list)
 
     async def get(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, Product]:
-        return await self._answer("catalogue", asins, deadline_ms, self.products)
+        return await self.answer("catalogue", asins, deadline_ms, self.products)
 
     async def find(
         self, by: FindBy, term: str, *, page_size: int, page_token: str = "", deadline_ms: int
@@ -66,26 +99,39 @@ class FakeStore:
         raise NotImplementedError
 
     async def offers(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, Offer]:
-        return await self._answer("pricing", asins, deadline_ms, self.offers_)
+        return await self.answer("pricing", asins, deadline_ms, self.offers_)
 
     async def trust(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, TrustSignals]:
-        raise NotImplementedError
+        return await self.answer("trust", asins, deadline_ms, self.trust_)
 
     async def ratings(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, RatingSummary]:
-        return await self._answer("reviews", asins, deadline_ms, self.ratings_)
+        return await self.answer("reviews", asins, deadline_ms, self.ratings_)
 
     def shelves(self, missing: list[tuple[str, str]] | None = None, *, budget_ms: int = 800) -> Shelves:
         heard = [] if missing is None else missing
         return Shelves(
-            lambda: Services(self, self, self),
+            lambda: Services(self, self, self, FakeRecommender(self) if self.recommended else None),
             on_missing=lambda *told: heard.append(told),
             budget_ms=budget_ms,
         )
 
-    async def _answer(
+    def suggestions(
+        self, shelves: Shelves, heard: list[tuple[str, str]] | None = None, *, budget_ms: int = 800
+    ) -> Suggestions:
+        told = [] if heard is None else heard
+        return Suggestions(
+            shelves,
+            store_url="https://store.example",
+            on_fallback=lambda *fallback: told.append(fallback),
+            budget_ms=budget_ms,
+        )
+
+    async def answer(
         self, service: str, asins: Sequence[str], deadline_ms: int, known: Mapping[str, Fact]
     ) -> dict[str, Fact]:
         self.asked.append((service, list(asins), deadline_ms))
+        if service in self.signals:
+            self.signals[service].set()
         if service in self.broken:
             error = self.broken[service]
             if error is None:

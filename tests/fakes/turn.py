@@ -125,9 +125,13 @@ class FakeReranker:
 class FakeClassifier:
     score: IntentScore | DependencyError
     texts: list[str] = field(default_factory=list)
+    until: asyncio.Event | None = None
+    """Nothing is answered before it is set."""
 
     async def classify(self, text: str) -> IntentScore:
         self.texts.append(text)
+        if self.until is not None:
+            await self.until.wait()
         if isinstance(self.score, DependencyError):
             raise self.score
         return self.score
@@ -188,6 +192,7 @@ class FakeSessions:
     claims: dict[str, str] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
     save_error: DependencyError | None = None
+    history_error: DependencyError | None = None
     leases: list[int] = field(default_factory=list)
 
     async def connection(self, connection_id: str) -> Connection | None:
@@ -197,6 +202,8 @@ class FakeSessions:
         return None
 
     async def recent_turns(self, session_id: str, limit: int) -> list[Turn]:
+        if self.history_error:
+            raise self.history_error
         return self.turns[-limit:] if limit else []
 
     async def claim_message(

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections import deque
 
+from mangaassist.chat.groundwork import Groundwork
 from mangaassist.chat.service import ChatService
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
@@ -55,12 +56,17 @@ async def _turns(chunks: int) -> tuple[float, list[dict[str, object]]]:
     for number in range(TURNS):
         channel = FakeChannel()
         connection = Connection("c", "s", "guest", 2, session_resumed=False, expires_at=9_999_999_999)
+        shelves = FakeStore().shelves()
         service = ChatService(
             sessions=FakeSessions(connection),
             story=TurnStory(
-                understanding=Understanding(None, on_fallback=lambda reason: None),
-                retriever=Retriever(FakeEmbedder(), FakeSearch([chunk(each) for each in range(1, 6)])),
-                shelves=FakeStore().shelves(),
+                groundwork=Groundwork(
+                    understanding=Understanding(None, on_fallback=lambda reason: None),
+                    retriever=Retriever(FakeEmbedder(), FakeSearch([chunk(each) for each in range(1, 6)])),
+                    suggestions=FakeStore().suggestions(shelves),
+                    shelves=shelves,
+                ),
+                shelves=shelves,
                 policies=FakePolicies(),
                 model=FakeModel(deque([["Uzumaki [1] "] * chunks])),
                 judge=FakeJudge(),

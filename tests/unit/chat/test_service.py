@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mangaassist.chat.events import TurnFailed
+from mangaassist.chat.groundwork import Groundwork
 from mangaassist.chat.service import CLOSING_MS, ChatService, Observed
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
@@ -41,6 +42,8 @@ from tests.fakes.turn import (
 )
 
 QUESTION = "Recommend horror manga like Junji Ito"
+ABOUT_A_TITLE = "Is Uzumaki finished?"
+"""The rules are sure that nobody asks for ideas here."""
 CONNECTION = Connection("c", "session-1", "guest-1", 3, session_resumed=False, expires_at=9_999_999_999)
 
 
@@ -57,7 +60,9 @@ class World:
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
     store: FakeStore = field(default_factory=FakeStore)
     enrichment_ms: int = 800
+    suggestions_ms: int = 800
     unshelved: list[tuple[str, str]] = field(default_factory=list)
+    unsuggested: list[tuple[str, str]] = field(default_factory=list)
     judge: FakeJudge = field(default_factory=FakeJudge)
     classifier: FakeClassifier | None = None
     reranker: FakeReranker | None = None
@@ -72,12 +77,19 @@ class World:
     patience_seconds: float = 10.0
 
     def service(self) -> ChatService:
+        shelves = self.store.shelves(self.unshelved, budget_ms=self.enrichment_ms)
         return ChatService(
             sessions=self.sessions,
             story=TurnStory(
-                understanding=Understanding(self.classifier, on_fallback=lambda reason: None),
-                retriever=Retriever(self.embedder, self.search, self.reranking()),
-                shelves=self.store.shelves(self.unshelved, budget_ms=self.enrichment_ms),
+                groundwork=Groundwork(
+                    understanding=Understanding(self.classifier, on_fallback=lambda reason: None),
+                    retriever=Retriever(self.embedder, self.search, self.reranking()),
+                    suggestions=self.store.suggestions(
+                        shelves, self.unsuggested, budget_ms=self.suggestions_ms
+                    ),
+                    shelves=shelves,
+                ),
+                shelves=shelves,
                 policies=FakePolicies(),
                 model=self.model,
                 judge=self.judge,
@@ -734,7 +746,7 @@ async def test_reviews_are_missed_without_a_word_to_the_model(world: World) -> N
 async def test_the_services_are_asked_at_once_within_one_budget(world: World) -> None:
     world.store.broken |= {"catalogue": None, "pricing": None, "reviews": None}
     world.enrichment_ms = 20
-    await world.say()
+    await world.say(ABOUT_A_TITLE)
     assert sorted(service for service, _, _ in world.store.asked) == ["catalogue", "pricing", "reviews"]
     assert {budget for _, _, budget in world.store.asked} == {20}
     assert world.types[-1] == "final"
@@ -743,5 +755,5 @@ async def test_the_services_are_asked_at_once_within_one_budget(world: World) ->
 
 async def test_an_answer_without_products_asks_no_service(world: World) -> None:
     world.search.chunks.clear()
-    await world.say()
+    await world.say(ABOUT_A_TITLE)
     assert world.store.asked == []

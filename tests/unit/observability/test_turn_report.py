@@ -151,6 +151,8 @@ async def test_everything_that_message_claims_to_emit_it_emits_and_nothing_else(
     wiring._reranker_fell_back("late")
     wiring._model_fell_back("strong", "economy", "ThrottlingException")
     wiring._store_missed("pricing", "timeout")
+    wiring._suggestions_fell_back("recommendations", "late")
+    wiring._suggestions_fell_back("trust", "late")
     wiring._model_overflowed("strong", "ThrottlingException")
     output = capsys.readouterr().out
     names = {metric.name for metric in emitted(output)}

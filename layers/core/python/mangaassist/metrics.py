@@ -240,6 +240,13 @@ RERANKER_FALLBACK: Final = Metric(
     ((), ("reason",)),
 )
 
+RECOMMENDER_FALLBACK: Final = Metric(
+    "RecommenderFallback",
+    Unit.COUNT,
+    "answers whose suggestions are popular titles, because the recommender was late or down (CAT-4, RES-4)",
+    (Sender.MESSAGE,),
+    ((), ("reason",)),
+)
 STORE_SERVICE_MISSED: Final = Metric(
     "StoreServiceMissed",
     Unit.COUNT,

@@ -136,11 +136,15 @@ class Rating(Wire):
     count: Annotated[int, Field(ge=0)]
 
 
+Recommended = Literal["similar", "for_you", "popular"]
+
+
 class ProductCard(Wire):
     """A product to show beside the answer. Its price comes from the pricing service, never from the model.
 
     ``price`` and ``in_stock`` are absent while that service does not answer: unknown, which is not "sold out".
-    ``price_as_of`` is when the price last changed (ISO 8601, UTC).
+    ``price_as_of`` is when the price last changed (ISO 8601, UTC). ``recommended`` says why a card is here that the
+    question alone did not find: it is like a title the shopper looked at, chosen for them, or popular with readers.
     """
 
     asin: Annotated[str, Field(pattern=r"^[A-Z0-9]{10}$")]
@@ -156,9 +160,10 @@ class ProductCard(Wire):
     in_stock: bool | None = None
     url: str
     rating: Rating | None = None
+    recommended: Recommended | None = None
 
 
-CARD_FIELDS_SINCE: Final = {"rating": 2, "price_as_of": 3}
+CARD_FIELDS_SINCE: Final = {"rating": 2, "price_as_of": 3, "recommended": 3}
 """Card fields that clients of an older version do not know."""
 PRICE_MAY_BE_ABSENT_SINCE: Final = 3
 
@@ -204,6 +209,8 @@ class ResponseMetadata(Wire):
     prompt_template: str | None = None
     guardrail_action: Literal["none", "redacted", "corrected", "blocked", "unavailable"]
     retrieval_mode: Literal["vector", "fallback", "none"]
+    recommended_by: Literal["personalize", "popularity"] | None = None
+    """Who proposed titles beside the retrieved ones; ``popularity`` is what the recommender is replaced by."""
     degraded: list[str] = []
     usage: Usage = Usage()
     timings_ms: dict[str, int]

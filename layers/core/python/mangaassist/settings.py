@@ -110,7 +110,14 @@ class SearchSettings(FunctionSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessageSettings(SessionSettings, PolicySettings, SearchSettings):
+class StorefrontSettings(FunctionSettings):
+    """Where product pages live, without a slash at the end; the path of a series is added to it."""
+
+    store_url: str = "https://store.example"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSettings(SessionSettings, PolicySettings, SearchSettings, StorefrontSettings):
     """Everything the ``message`` function needs."""
 
     management_endpoint: str

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mangaassist.chat.service import ChatService
     from mangaassist.chat.shelf import Services
     from mangaassist.ports import FrameChannel, ProvisionedModels
-    from mangaassist.store.ports import Pricing, Products, Reviews
+    from mangaassist.store.ports import Pricing, Products, Recommender, Reviews
 
 
 @cache
@@ -62,14 +62,17 @@ def chat_service() -> ChatService:
     from mangaassist.adapters.opensearch_search import OpenSearchChunks, connect
     from mangaassist.adapters.sagemaker_intents import SageMakerIntents
     from mangaassist.adapters.sagemaker_reranker import SageMakerReranker
+    from mangaassist.chat.groundwork import Groundwork
     from mangaassist.chat.service import ChatService
     from mangaassist.chat.shelf import Shelves
+    from mangaassist.chat.suggestions import Suggestions
     from mangaassist.chat.turn import TurnStory
     from mangaassist.chat.understanding import Understanding
     from mangaassist.retrieval.reranking import Reranking
     from mangaassist.retrieval.retriever import Retriever
 
     settings = MessageSettings.load()
+    shelves = Shelves(lambda: _store(settings), on_missing=_store_missed)
     policies = AppConfigPolicySource(
         application=settings.policy_application,
         environment=settings.policy_environment,
@@ -104,13 +107,19 @@ def chat_service() -> ChatService:
     return ChatService(
         sessions=sessions(),
         story=TurnStory(
-            understanding=Understanding(classifier, on_fallback=_classifier_fell_back),
-            retriever=Retriever(
-                embedder=BedrockEmbedder(client("bedrock-runtime", read_timeout_seconds=3.0), policies),
-                search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
-                reranking=reranking,
+            groundwork=Groundwork(
+                understanding=Understanding(classifier, on_fallback=_classifier_fell_back),
+                retriever=Retriever(
+                    embedder=BedrockEmbedder(client("bedrock-runtime", read_timeout_seconds=3.0), policies),
+                    search=OpenSearchChunks(connect(settings.search_endpoint), settings.search_alias),
+                    reranking=reranking,
+                ),
+                suggestions=Suggestions(
+                    shelves, store_url=settings.store_url, on_fallback=_suggestions_fell_back
+                ),
+                shelves=shelves,
             ),
-            shelves=Shelves(lambda: _store(settings), on_missing=_store_missed),
+            shelves=shelves,
             policies=policies,
             model=BedrockLanguageModel(bedrock, json.loads(settings.model_profiles or "{}")),
             judge=LambdaJudge(
@@ -147,7 +156,29 @@ def _store(settings: MessageSettings) -> Services:
         from mangaassist.adapters.partner_reviews import HttpReviews
 
         reviews = HttpReviews(http)
-    return Services(products, pricing, reviews)
+    return Services(products, pricing, reviews, _recommender(settings))
+
+
+def _recommender(settings: MessageSettings) -> Recommender | None:
+    """What is not deployed is not missed: popular titles are all there is then."""
+    if settings.personalize_user_campaign is None and settings.personalize_similar_campaign is None:
+        return None
+    from mangaassist.adapters.clients import client
+    from mangaassist.adapters.personalize_runtime import Campaigns, PersonalizeRuntime
+    from mangaassist.resilience.breaker import ConsecutiveFailures
+    from mangaassist.resilience.guarded import Guarded
+    from mangaassist.resilience.retrying import Retrying
+
+    campaigns = Campaigns(
+        user=settings.personalize_user_campaign, similar=settings.personalize_similar_campaign
+    )
+    return PersonalizeRuntime(
+        # Nobody waits for it longer; a thread that hangs must not hold up the end of the turn either.
+        client("personalize-runtime", read_timeout_seconds=0.5, attempts=1),
+        campaigns,
+        # Popular titles are at hand, and quicker than a second attempt.
+        Guarded(Retrying(attempts=1), ConsecutiveFailures()),
+    )
 
 
 def _partner(settings: MessageSettings, own_url: str | None, own_secret: str | None) -> PartnerHttp | None:
@@ -182,6 +213,12 @@ def _classifier_fell_back(reason: str) -> None:
 def _reranker_fell_back(reason: str) -> None:
     logger().warning("reranker unavailable; search order kept", reason=reason)
     count(metrics.RERANKER_FALLBACK, reason=reason)
+
+
+def _suggestions_fell_back(part: str, reason: str) -> None:
+    logger().warning("suggestions are made without a part", part=part, reason=reason)
+    if part == "recommendations":
+        count(metrics.RECOMMENDER_FALLBACK, reason=reason)
 
 
 def _store_missed(service: str, reason: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from mangaassist.catalogue import terms
 from mangaassist.catalogue.records import SeriesRecord, Volume
+from mangaassist.store.pages import series_page
 
 MAPPING_VERSION: Final = "v1"
 """Part of every index name; raised when the mapping or the embedded text changes."""
@@ -124,7 +125,7 @@ def search_document(record: SeriesRecord, *, store_url: str) -> dict[str, Any]:
         "access_groups": list(ACCESS_GROUPS),
         "in_stock": any(volume.stock > 0 for volume in record.volumes),
         "mature": record.mature,
-        "url": f"{store_url}/manga/{record.series_id}",
+        "url": series_page(store_url, record.series_id),
         "description_en": record.description.en,
         "description_ja": record.description.ja,
         "offer": _offer(record),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mangaassist.settings import PolicySettings, SearchSettings
+from mangaassist.settings import PolicySettings, SearchSettings, StorefrontSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestSettings(PolicySettings, SearchSettings):
+class IngestSettings(PolicySettings, SearchSettings, StorefrontSettings):
     """Everything the ``ingest`` function needs."""
 
     catalogue_table: str
-    store_url: str = "https://store.example"
-    """Where product pages live; the path of a series is added to it."""
     embedding_concurrency: int = 8
     """Embedding calls in flight at once; the account's requests per minute bound it."""
     visibility_timeout_seconds: int = 120

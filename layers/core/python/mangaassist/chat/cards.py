@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from mangaassist.chat.shelf import CATALOGUE, Shelf
 from mangaassist.ports import Chunk
-from mangaassist.protocol import Citation, Money, ProductCard, Rating
+from mangaassist.protocol import Citation, Money, ProductCard, Rating, Recommended
 from mangaassist.store.facts import Amount, Offer, Product, RatingSummary
 
 MINIMUM_CARDS = 3
@@ -65,10 +65,10 @@ def card(chunk: Chunk, shelf: Shelf) -> ProductCard | None:
         product = shelf.products.get(asin)
     if product is None or not product.buyable:
         return None
-    return _card(product, shelf.offers.get(asin), shelf.ratings.get(asin), chunk.url)
+    return _card(product, shelf.offers.get(asin), shelf.ratings.get(asin), chunk)
 
 
-def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, url: str) -> ProductCard:
+def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, chunk: Chunk) -> ProductCard:
     return ProductCard(
         asin=product.asin,
         series_id=product.series_id,
@@ -81,8 +81,9 @@ def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, u
         list_price=_money(offer.list_price) if offer and offer.list_price else None,
         price_as_of=offer.as_of if offer else None,
         in_stock=offer.in_stock if offer else None,
-        url=url,
+        url=chunk.url,
         rating=Rating(average=rating.average, count=rating.count) if rating and rating.count else None,
+        recommended=cast("Recommended | None", chunk.facts.get("recommended")),
     )
 
 

@@ -168,6 +168,7 @@ class ChatService:
         question = Question(
             request_id=request_id,
             text=command.text,
+            shopper=connection.subject,
             hints=command.context_hints,
             history=lambda: self.sessions.recent_turns(session_id, HISTORY_TURNS),
         )

@@ -7,6 +7,7 @@ is absent from the cards and named among the degraded parts. Nothing is guessed,
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -16,7 +17,7 @@ from mangaassist.store.facts import Offer, Product, RatingSummary
 
 if TYPE_CHECKING:
     from mangaassist.chat.stopwatch import Stopwatch
-    from mangaassist.store.ports import Pricing, Products, Reviews
+    from mangaassist.store.ports import Pricing, Products, Recommender, Reviews
 
 BUDGET_MS: Final = 800
 """Longest wait for everything together, before the stream begins (GEN-7)."""
@@ -54,11 +55,13 @@ Fallback = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The clients of the services behind product cards."""
+    """The clients of the services behind product cards and suggestions."""
 
     products: Products
     pricing: Pricing
     reviews: Reviews
+    recommender: Recommender | None = None
+    """``None`` where none is deployed: what is popular is suggested then."""
 
 
 class Shelves:
@@ -78,12 +81,18 @@ class Shelves:
         self._on_missing = on_missing
         self._budget_ms = budget_ms
         self._services: Services | None = None
+        self._opening = threading.Lock()
 
     async def prepare(self) -> Services:
         """Have the clients at hand; worth doing while something else is waited for."""
-        if self._services is None:
-            self._services = await asyncio.to_thread(self._open)
-        return self._services
+        return self._services or await asyncio.to_thread(self._opened)
+
+    def _opened(self) -> Services:
+        # Cards and suggestions may want them at the same moment.
+        with self._opening:
+            if self._services is None:
+                self._services = self._open()
+            return self._services
 
     async def of(self, asins: Sequence[str], stopwatch: Stopwatch) -> Shelf:
         """Everything known about ``asins`` when the budget, or the turn's time, is over."""

@@ -1,6 +1,6 @@
 """The story of one turn: from a question to a judged, grounded answer.
 
-Admission, understanding (with retrieval started on speculation), plan, context, generation, judgement, closing. The
+Admission, groundwork (intent, retrieval and suggestions at once), plan, context, generation, judgement, closing. The
 story does no I/O of its own: it asks ports and yields events. Leaving the iterator early, as when the client is gone,
 closes the model's stream.
 """
@@ -22,6 +22,7 @@ from mangaassist.chat.events import (
     TurnFailed,
     TurnUnderstood,
 )
+from mangaassist.chat.groundwork import Ground, Groundwork, Question
 from mangaassist.chat.replies import failure
 from mangaassist.chat.shelf import Shelf, Shelves
 from mangaassist.chat.stopwatch import Stopwatch
@@ -44,7 +45,6 @@ from mangaassist.ports import (
 )
 from mangaassist.protocol import (
     ActionButton,
-    ContextHints,
     CorrectionReason,
     ErrorCode,
     Locale,
@@ -53,25 +53,12 @@ from mangaassist.protocol import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from mangaassist.chat.understanding import Understanding, Understood
     from mangaassist.generation.policy import TierChoice
     from mangaassist.generation.prompt import Prompt
-    from mangaassist.retrieval.retriever import Retriever
-    from mangaassist.sessions.records import Turn
 
 ANSWER_TASK = "answer_synthesis"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What the turn is about. ``history`` is the session so far, oldest first."""
-
-    request_id: str
-    text: str
-    hints: ContextHints
-    history: Callable[[], Awaitable[Sequence[Turn]]]
 
 
 @dataclass(slots=True)
@@ -89,8 +76,7 @@ class _Answer:
 class TurnStory:
     """The ports a turn asks. One story serves many turns."""
 
-    understanding: Understanding
-    retriever: Retriever
+    groundwork: Groundwork
     shelves: Shelves
     policies: PolicySource
     model: LanguageModel
@@ -109,10 +95,11 @@ class TurnStory:
         if admission.refused:
             yield TurnFailed(ErrorCode.MESSAGE_REFUSED, _refusal(language), retryable=False)
             return
-        understood, chunks, degraded = await self._understand(admission.text, stopwatch)
+        ground = await self.groundwork.lay(question, admission.text, stopwatch)
+        understood, candidates = ground.understood, ground.candidates
         yield TurnUnderstood(understood.intent.value)
         plan = plan_for(understood.intent)
-        answer = _Answer(degraded=degraded, guarded=bool(admission.findings))
+        answer = _Answer(degraded=[*ground.degraded], guarded=bool(admission.findings))
         prompt: Prompt | None = None
         shelf = Shelf()
         policy_version: str | None = None
@@ -122,7 +109,7 @@ class TurnStory:
             yield TextDelta(answer.text)
         else:
             prompt, chain, policy_version, shelf = await self._context(
-                question, admission.text, language, chunks, stopwatch
+                question, admission.text, language, ground, stopwatch
             )
             answer.degraded += shelf.missing
             try:
@@ -135,7 +122,7 @@ class TurnStory:
         judgement = Judgement(text=answer.text)
         judged: Literal["full", "unavailable", "template"] = "template"
         if prompt is not None:
-            judgement, judged = await self._judge(question, answer, chunks, language, stopwatch)
+            judgement, judged = await self._judge(question, answer, candidates, language, stopwatch)
         if judgement.text != answer.text:
             yield TextCorrected(
                 judgement.text,
@@ -148,9 +135,9 @@ class TurnStory:
         yield TurnCompleted(
             answer=shown,
             intent=understood.intent.value,
-            cards=cards.cards(shown, chunks, shelf, fill=asked_for_ideas) if prompt else (),
+            cards=cards.cards(shown, candidates, shelf, fill=asked_for_ideas) if prompt else (),
             buttons=_buttons(language, understood.intent),
-            citations=cards.citations(shown, chunks) if prompt else (),
+            citations=cards.citations(shown, candidates) if prompt else (),
             metadata=ResponseMetadata(
                 request_id=question.request_id,
                 intent=understood.intent.value,
@@ -163,71 +150,43 @@ class TurnStory:
                 policy_version=policy_version,
                 prompt_template=prompt.template if prompt else None,
                 guardrail_action=_action(judgement, judged, answer.guarded),
-                retrieval_mode=("vector" if chunks else "fallback") if plan.retrieval else "none",
-                degraded=answer.degraded,
+                retrieval_mode=("vector" if ground.chunks else "fallback") if plan.retrieval else "none",
+                recommended_by=ground.suggested.source,
+                degraded=list(dict.fromkeys(answer.degraded)),
                 usage=Usage(
                     input_tokens=answer.end.input_tokens if answer.end else 0,
                     output_tokens=answer.end.output_tokens if answer.end else 0,
                 ),
                 timings_ms=stopwatch.timings_ms(),
             ),
-            chunks=len(chunks),
-            index_version=chunks[0].index if chunks else None,
+            chunks=len(ground.chunks),
+            index_version=ground.chunks[0].index if ground.chunks else None,
         )
-
-    async def _understand(self, text: str, stopwatch: Stopwatch) -> tuple[Understood, list[Chunk], list[str]]:
-        """The intent and, if its plan wants them, the chunks; both are sought at once (INT-6)."""
-        sure = self.understanding.by_rules(text, stopwatch)
-        if sure is not None and not plan_for(sure.intent).retrieval:
-            return sure, [], []
-        degraded: list[str] = []
-        retrieving = asyncio.ensure_future(self.retriever.retrieve(text, stopwatch))
-        preparing = asyncio.ensure_future(self.shelves.prepare())
-        try:
-            if sure is None:
-                sure, fallback = await self.understanding.by_classifier(text, stopwatch)
-                degraded += fallback
-            if not plan_for(sure.intent).retrieval:
-                return sure, [], degraded
-            try:
-                async with asyncio.timeout(stopwatch.remaining_ms("retrieval") / 1000):
-                    found = await retrieving
-                    return sure, found.chunks, [*degraded, *found.degraded]
-            except (DependencyError, TimeoutError) as error:
-                dependency = error.dependency if isinstance(error, DependencyError) else "retrieval"
-                return sure, [], [*degraded, dependency]
-        finally:
-            for speculation in (retrieving, preparing):
-                if not speculation.done():
-                    speculation.cancel()
-                elif not speculation.cancelled():
-                    speculation.exception()  # A dropped speculation's failure concerns nobody.
 
     async def _context(
         self,
         question: Question,
         text: str,
         language: Locale,
-        chunks: Sequence[Chunk],
+        ground: Ground,
         stopwatch: Stopwatch,
     ) -> tuple[Prompt, tuple[TierChoice, ...], str, Shelf]:
         """What the model is asked, which models may answer, and the facts for the cards; all are sought at once."""
         from mangaassist.generation.prompt import build_prompt
         from mangaassist.generation.provisioned import with_provisioned
 
-        asins = [asin for chunk in chunks if (asin := cards.asin_of(chunk))]
+        asins = [asin for chunk in ground.candidates if (asin := cards.asin_of(chunk))]
         with stopwatch.stage("context"):
-            policy, active, history, shelf = await asyncio.gather(
+            policy, active, shelf = await asyncio.gather(
                 self.policies.current(),
                 self.provisioned.active(),
-                question.history(),
                 self.shelves.of(asins, stopwatch),
             )
             prompt = build_prompt(
                 question=text,
                 language=language,
-                chunks=chunks,
-                history=history,
+                chunks=ground.candidates,
+                history=ground.history,
                 hints=question.hints,
                 constraints=shelf.constraints,
             )

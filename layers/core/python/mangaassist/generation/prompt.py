@@ -7,7 +7,7 @@ them from a live source.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -36,6 +36,12 @@ PRODUCT_FIELDS: Final = (
     ("publisher", "publisher"),
 )
 
+RECOMMENDED: Final[Mapping[object, str]] = {
+    "similar": "similar to a title the shopper looks at",
+    "for_you": "chosen for this shopper",
+    "popular": "popular with readers",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -60,7 +66,7 @@ def build_prompt(
     Args:
         question: the shopper's words, redacted already.
         language: of the answer.
-        chunks: retrieved products, best first; without any, the prompt states its limits instead (RET-5).
+        chunks: products found and suggested, best first; without any, the prompt states its limits instead (RET-5).
         history: earlier turns of the session, oldest first.
         hints: where the shopper is.
         constraints: our own sentences about what is not known in this turn (GEN-7).
@@ -104,6 +110,7 @@ def _product(index: int, chunk: Chunk, language: Locale) -> str:
     fields: list[tuple[str, object]] = [("title", chunk.title)]
     fields += [(name, facts.get(field)) for name, field in PRODUCT_FIELDS]
     fields.append(("asin", offer.get("asin") if isinstance(offer, dict) else None))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    fields.append(("recommended", RECOMMENDED.get(facts.get("recommended"))))
     fields.append(("summary", facts.get(f"description_{language}") or chunk.text))
     lines = [f"{name}: {text}" for name, value in fields if (text := _text(value))]
     return "\n".join([f'<product_data index="{index}">', *lines, "</product_data>"])

@@ -23,6 +23,8 @@ class Plan:
     """Either ``task`` names the model task that answers, or ``reply`` the prepared text."""
 
     retrieval: bool
+    recommendations: bool
+    """Whether titles are suggested beside the retrieved ones."""
     task: str | None
     reply: str | None
 

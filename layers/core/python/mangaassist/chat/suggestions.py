@@ -1,0 +1,165 @@
+"""Titles that stand beside the retrieved ones when a shopper wants ideas: from the recommender, or popular ones (CAT-4).
+
+They are sought while the question is still being understood (INT-6), and they are the model's to use: each enters the
+prompt with the reason it was proposed for. A part that does not answer makes the choice poorer and is never an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mangaassist.catalogue.terms import genres_in
+from mangaassist.errors import DependencyError
+from mangaassist.intents.plan import reply_text
+from mangaassist.ports import Chunk
+from mangaassist.store.pages import series_page
+
+if TYPE_CHECKING:
+    from mangaassist.chat.shelf import Shelves
+    from mangaassist.chat.stopwatch import Stopwatch
+    from mangaassist.protocol import ContextHints
+    from mangaassist.recommendations.facts import Recommendation, Source
+    from mangaassist.recommendations.recommendations import Fallback, Recommendations
+    from mangaassist.sessions.records import Turn
+
+MOST_SUGGESTED: Final = 3
+"""Beside what retrieval found; more would crowd the prompt."""
+BUDGET_MS: Final = 800
+"""Longest wait for everything together: the same as for the cards' facts, since both come before the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """``chunks`` as the prompt and the cards take them, best first; none of them came from the index."""
+
+    chunks: tuple[Chunk, ...] = ()
+    source: Source | None = None
+    """``popularity`` when nothing of it is the recommender's."""
+    degraded: tuple[str, ...] = ()
+
+
+class Suggestions:
+    """The recommender behind the turn."""
+
+    def __init__(
+        self, shelves: Shelves, *, store_url: str, on_fallback: Fallback, budget_ms: int = BUDGET_MS
+    ) -> None:
+        """
+        Args:
+            shelves: has the store's clients, the recommender's among them.
+            store_url: where product pages are.
+            on_fallback: told ``(part, reason)`` of each part that did not answer.
+            budget_ms: longest wait for all of it, once the clients are there.
+        """
+        self._shelves = shelves
+        self._store_url = store_url
+        self._on_fallback = on_fallback
+        self._budget_ms = budget_ms
+        self._recommendations: Recommendations | None = None
+
+    async def of(
+        self,
+        text: str,
+        hints: ContextHints,
+        shopper: str,
+        history: Awaitable[Sequence[Turn]],
+        stopwatch: Stopwatch,
+    ) -> Suggested:
+        """Up to ``MOST_SUGGESTED`` titles for a question, none of which the session has shown before.
+
+        Args:
+            text: of the question, redacted.
+            hints: the product page the shopper is on, if any, is what titles are to be like.
+            shopper: the caller's id, or the guest's.
+            history: the session so far, oldest first.
+            stopwatch: of the turn.
+        """
+        from mangaassist.recommendations.facts import Wish
+
+        # Not of the budget: an environment pays for its clients once, and the cards need them in any case.
+        recommendations = await self._prepared()
+        budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
+        try:
+            async with asyncio.timeout(budget_ms / 1000):
+                shown = await _shown(history)
+                recommended = await recommendations.for_turn(
+                    Wish(
+                        shopper=shopper,
+                        like=_seeds(text, hints, shown),
+                        genres=genres_in(text),
+                        without=frozenset(asin for turn in shown for asin in turn),
+                        limit=MOST_SUGGESTED,
+                    ),
+                    stopwatch,
+                )
+        except TimeoutError:
+            self._on_fallback("recommendations", "late")
+            return Suggested(degraded=("recommendations",))
+        # A title that the catalogue could not describe cannot be spoken of.
+        items = [each for each in recommended.items if each.product is not None]
+        sources = {each.source for each in items}
+        return Suggested(
+            tuple(self._chunk(each) for each in items),
+            "personalize" if "personalize" in sources else "popularity" if sources else None,
+            recommended.degraded,
+        )
+
+    async def _prepared(self) -> Recommendations:
+        services = await self._shelves.prepare()
+        if self._recommendations is None:
+            from mangaassist.recommendations.recommendations import Recommendations
+
+            self._recommendations = Recommendations(
+                recommender=services.recommender,
+                products=services.products,
+                pricing=services.pricing,
+                on_fallback=self._on_fallback,
+            )
+        return self._recommendations
+
+    def _chunk(self, recommendation: Recommendation) -> Chunk:
+        product = recommendation.product
+        assert product is not None
+        return Chunk(
+            chunk_id=f"{product.series_id}#{recommendation.reason}",
+            series_id=product.series_id,
+            score=0.0,
+            text="",
+            title=product.series_title,
+            url=series_page(self._store_url, product.series_id),
+            facts={
+                "title_ja": product.title_ja,
+                "creators": list(product.creators),
+                "genres": list(product.genres),
+                "status": product.status,
+                "publisher": product.publisher,
+                "offer": {"asin": product.asin, "title": product.title, "volume": product.volume},
+                "recommended": recommendation.reason,
+            },
+        )
+
+
+def _seeds(text: str, hints: ContextHints, shown: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """What titles are to be like: the page the shopper is on, or the last cards when they want more like those."""
+    page = (hints.product_asin,) if hints.product_asin else ()
+    wants_more = text.strip() in (reply_text("more_like_this", "en"), reply_text("more_like_this", "ja"))
+    last = next((asins for asins in reversed(shown) if asins), ()) if wants_more else ()
+    return (*page, *last)
+
+
+async def _shown(history: Awaitable[Sequence[Turn]]) -> list[tuple[str, ...]]:
+    """ASINs on the cards of each turn of the session, oldest first; without a history nothing counts as shown."""
+    try:
+        turns = await history
+    except DependencyError:
+        return []  # Whoever answers the turn reads the same history, and says so.
+    return [_cards(turn) for turn in turns]
+
+
+def _cards(turn: Turn) -> tuple[str, ...]:
+    last: dict[str, Any] = json.loads(turn.frames[-1]) if turn.frames else {}
+    return tuple(str(card["asin"]) for card in last.get("cards", ()))

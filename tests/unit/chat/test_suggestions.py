@@ -1,0 +1,200 @@
+"""Titles beside the retrieved ones: where they come from, where they end up, and what happens without them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import replace
+
+import pytest
+
+from mangaassist.errors import DependencyError, DependencyTimeout
+from mangaassist.intents.plan import reply_text
+from mangaassist.ports import IntentScore
+from mangaassist.protocol import ErrorCode
+from mangaassist.recommendations.popularity import shipped
+from tests.fakes.store import offer, product, trusted
+from tests.fakes.turn import FakeClassifier, FakeModel, FakeSearch, chunk
+from tests.unit.chat.test_service import CONNECTION, World
+
+HORROR = "Recommend horror manga like Junji Ito"
+DOWN = DependencyError("personalize", "InternalServerException")
+
+
+@pytest.fixture
+def world() -> World:
+    """Two titles near the question, and a recommender that knows three others."""
+    world = World(
+        model=FakeModel(deque([["Try ", "Uzumaki [1]", " or Sensor [3]."] for _ in range(3)])),
+        search=FakeSearch([chunk(1), chunk(2, "Tomie")]),
+    )
+    world.store.recommended = ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
+    return world
+
+
+def prompt(world: World) -> str:
+    return world.model.requests[-1].messages[-1].text
+
+
+def asked(world: World, question: str) -> list[str]:
+    return [about[0] for service, about, _ in world.store.asked if service == question]
+
+
+@pytest.mark.req("CAT-4")
+async def test_recommended_titles_stand_behind_the_retrieved_ones_with_their_reason(world: World) -> None:
+    await world.say(HORROR)
+    blocks = prompt(world).split("<product_data ")[1:]
+    assert [block.splitlines()[1] for block in blocks] == [
+        "title: Uzumaki",
+        "title: Tomie",
+        "title: Sensor",
+        "title: Smashed",
+        "title: Gyo",
+    ]
+    assert ["recommended: chosen for this shopper" in block for block in blocks] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert asked(world, "for_user") == [CONNECTION.subject]
+    cards = {card["asin"]: card.get("recommended") for card in world.final["cards"]}
+    assert cards == {"B0TEST0001": None, "B0TEST0005": "for_you", "B0TEST0002": None}
+    card = next(card for card in world.final["cards"] if card["asin"] == "B0TEST0005")
+    assert card["url"] == "https://store.example/manga/MG00005"
+    assert card["price"]["amount"] == "7.49"
+    assert world.final["metadata"]["recommended_by"] == "personalize"
+    assert world.final["metadata"]["degraded"] == []
+    assert [citation["title"] for citation in world.final["citations"]] == ["Uzumaki", "Sensor"]
+    assert world.judge.allowed == [[f"B0TEST000{number}" for number in (1, 2, 5, 6, 3)]]
+
+
+async def test_a_series_is_offered_once(world: World) -> None:
+    world.store.recommended = ["B0TEST0001", "B0TEST0005"]
+    await world.say(HORROR)
+    assert prompt(world).count("title: Uzumaki") == 1
+    assert prompt(world).count("<product_data ") == 3
+
+
+async def test_clients_of_an_older_version_get_the_cards_they_know(world: World) -> None:
+    world.sessions.open = replace(CONNECTION, protocol_version=2)
+    await world.say(HORROR)
+    assert len(world.final["cards"]) == 3
+    assert not any("recommended" in card for card in world.final["cards"])
+
+
+@pytest.mark.req("CAT-4", "RES-4")
+@pytest.mark.parametrize(
+    "failure", [DOWN, DependencyTimeout("personalize", "deadline")], ids=["down", "late"]
+)
+async def test_without_the_recommender_popular_titles_are_suggested(
+    world: World, failure: DependencyError
+) -> None:
+    popular = next(title for title in shipped().most_read(["Horror"]) if not title.mature)
+    world.store.products[popular.asin] = replace(product(7, "Popular"), asin=popular.asin)
+    world.store.offers_[popular.asin] = replace(offer(7), asin=popular.asin)
+    world.store.trust_[popular.asin] = replace(trusted(7), asin=popular.asin)
+    world.store.broken["recommendations"] = failure
+    await world.say(HORROR)
+    assert "title: Popular\n" in prompt(world)
+    assert "recommended: popular with readers" in prompt(world)
+    assert "chosen for" not in prompt(world)
+    assert world.final["metadata"]["recommended_by"] == "popularity"
+    assert world.final["metadata"]["degraded"] == ["recommendations"]
+    assert world.unsuggested == [("recommendations", failure.reason)]
+    assert [card.get("recommended") for card in world.final["cards"]] == [None, "popular", None]
+
+
+async def test_where_no_recommender_is_deployed_nothing_is_missed(world: World) -> None:
+    world.store.recommended = ()
+    await world.say(HORROR)
+    assert world.final["metadata"]["degraded"] == []
+    assert world.unsuggested == []
+
+
+async def test_everything_may_be_silent_and_the_answer_still_comes(world: World) -> None:
+    world.store.broken |= dict.fromkeys(("recommendations", "catalogue", "pricing", "trust", "reviews"))
+    world.enrichment_ms = world.suggestions_ms = 20
+    await world.say(HORROR)
+    assert world.final["metadata"]["degraded"] == ["recommendations", "catalogue", "pricing", "reviews"]
+    assert [card["title"] for card in world.final["cards"]] == ["Uzumaki, Vol. 1", "Tomie, Vol. 1"]
+    assert world.final["metadata"].get("recommended_by") is None
+
+
+@pytest.mark.req("CAT-4")
+async def test_a_counterfeit_or_sold_out_title_is_not_suggested(world: World) -> None:
+    world.store.trust_["B0TEST0005"] = replace(trusted(5), listing_trust_score=0.1)
+    world.store.offers_["B0TEST0006"] = offer(6, stock=0)
+    await world.say(HORROR)
+    assert "title: Sensor" not in prompt(world)
+    assert "title: Smashed" not in prompt(world)
+    assert "title: Gyo" in prompt(world)
+
+
+async def test_on_a_product_page_titles_like_it_come_first(world: World) -> None:
+    await world.say("Recommend something like this", context_hints={"product_asin": "B0TEST0004"})
+    assert asked(world, "similar_to") == ["B0TEST0004"]
+    assert prompt(world).index("title: Sensor") < prompt(world).index("title: Uzumaki")
+    assert "recommended: similar to a title the shopper looks at" in prompt(world)
+    assert world.final["citations"][0]["title"] == "Sensor"
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_more_like_these_means_the_last_cards_and_none_of_those_again(
+    world: World, language: str
+) -> None:
+    await world.say(HORROR)
+    shown = [card["asin"] for card in world.final["cards"]]
+    await world.say(reply_text("more_like_this", language), message_id="m2")  # type: ignore[arg-type]
+    assert asked(world, "similar_to") == shown
+    assert "B0TEST0005" in shown
+    suggested = [block for block in prompt(world).split("<product_data ")[1:] if "recommended: " in block]
+    assert [block.splitlines()[1] for block in suggested] == ["title: Smashed", "title: Gyo"]
+
+
+async def test_without_a_history_nothing_is_told_twice(world: World) -> None:
+    world.sessions.history_error = DependencyError("sessions", "InternalServerError")
+    await world.say(HORROR)
+    assert world.types == ["start", "error"]
+    assert world.channel.frames[-1]["code"] == ErrorCode.INTERNAL.value
+    assert [str(each) for each in world.failures] == [str(world.sessions.history_error)]
+
+
+async def test_suggestions_alone_carry_an_answer(world: World) -> None:
+    world.embedder.error = DependencyError("embedding", "ThrottlingException")
+    world.model.scripts = deque([["Sensor [1] and Smashed [2]."]])
+    await world.say(HORROR)
+    metadata = world.final["metadata"]
+    assert (metadata["retrieval_mode"], metadata["degraded"]) == ("fallback", ["embedding"])
+    assert metadata["recommended_by"] == "personalize"
+    assert [card["asin"] for card in world.final["cards"]] == ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
+
+
+@pytest.mark.req("INT-6")
+async def test_they_are_sought_while_the_question_is_understood(world: World) -> None:
+    # The last thing that suggestions need is asked for before the classifier has answered, or this never ends.
+    signal = world.store.signals["trust"] = asyncio.Event()
+    world.classifier = FakeClassifier(IntentScore("recommendation", 0.9), until=signal)
+    async with asyncio.timeout(5):
+        await world.say("hmm spirals and dread, anything?")
+    assert "chosen for this shopper" in prompt(world)
+
+
+@pytest.mark.req("INT-6")
+@pytest.mark.parametrize("intent", ["product_question", "chitchat"])
+async def test_what_the_intent_does_not_need_is_dropped(world: World, intent: str) -> None:
+    world.store.broken["recommendations"] = None
+    signal = world.store.signals["recommendations"] = asyncio.Event()
+    world.classifier = FakeClassifier(IntentScore(intent, 0.9), until=signal)
+    async with asyncio.timeout(5):
+        await world.say("hmm spirals and dread, anything?")
+    assert asked(world, "for_user") == [CONNECTION.subject]
+    assert world.types[-1] == "final"
+    assert world.final["metadata"].get("recommended_by") is None
+    assert world.final["metadata"]["degraded"] == []
+    assert not any(
+        "recommended: " in message.text for each in world.model.requests for message in each.messages
+    )
+    assert json.dumps(world.final).count("recommended") == 0
