@@ -78,7 +78,8 @@ async def show(question: str, websocket_url: str, api_base: str) -> int:
                     console.print(
                         f"answered   intent {metadata.intent} ({metadata.intent_source}), tier {metadata.model_tier},"
                         f" model {metadata.model_id}, guardrail {metadata.guardrail_action},"
-                        f" retrieval {metadata.retrieval_mode}",
+                        f" retrieval {metadata.retrieval_mode},"
+                        f" suggestions {metadata.recommended_by or 'none'}",
                         style="dim",
                         markup=False,
                     )

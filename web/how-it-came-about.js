@@ -14,6 +14,7 @@ export function howItCameAbout({ metadata, corrections }, translator) {
       }),
     ],
     ["how.retrieval", translator.term("retrieval", metadata.retrieval_mode)],
+    ["how.recommended", metadata.recommended_by && translator.term("recommended", metadata.recommended_by)],
     ["how.tier", metadata.model_tier],
     ["how.model", metadata.model_id ?? t("how.noModel")],
     ["how.answeredBy", metadata.answered_by],

@@ -82,7 +82,6 @@ def test_a_card_without_a_rating_has_no_stars(visit: Visit) -> None:
         ("similar", "Like what you are looking at"),
         ("for_you", "Picked for you"),
         ("popular", "Popular with readers"),
-        ("constructor", None),
         (None, None),
     ],
 )
