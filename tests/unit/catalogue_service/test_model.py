@@ -44,6 +44,13 @@ def model() -> ReadModel:
     )
 
 
+@pytest.mark.parametrize("mark", ["ー", "っ", "ッ ー"])
+def test_a_mark_without_a_sound_is_no_title(model: ReadModel, mark: str) -> None:
+    found_by_it = series_found(model, "title", mark)
+    assert set(found_by_it) <= {5}, "the one title that has it, if it has"
+    assert series_found(model, "creator", mark) == []
+
+
 def test_the_whole_title_then_its_beginning_then_its_words_then_how_many_rated_it(model: ReadModel) -> None:
     assert series_found(model, "title", "spiral") == [2, 3, 4, 1]
     assert series_found(model, "title", "spir") == [3, 2, 7]
