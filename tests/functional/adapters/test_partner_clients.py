@@ -23,6 +23,7 @@ from mangaassist.adapters.partner_reviews import HttpReviews
 from mangaassist.adapters.partner_shipping import HttpShipping
 from mangaassist.adapters.secrets import MIN_AGE_SECONDS, SecretVersions
 from mangaassist.errors import DependencyError
+from mangaassist.resilience.breaker import RequestRefused
 from mangaassist.store.facts import Amount, RatingSummary, ReturnEligibility
 from tests.functional.adapters.conftest import ONCE
 from tests.functional.adapters.misbehaving import Connection, Misbehaving, Script, answer
@@ -175,6 +176,15 @@ async def test_a_bad_page_token_is_refused_by_its_status(server: Misbehaving, ht
     server.will(answer({"title": "Bad token"}, "400 Bad Request", "application/problem+json"))
     with pytest.raises(DependencyError, match="orders: status 400"):
         await HttpOrders(http).of_customer("c-1", page_size=1, page_token="x", deadline_ms=MS)
+
+
+@pytest.mark.parametrize("token", ["\ud800", "x" * 70_000])
+async def test_a_page_token_that_cannot_be_sent_is_refused_and_says_nothing_of_the_service(
+    server: Misbehaving, http: PartnerHttp, token: str
+) -> None:
+    with pytest.raises(RequestRefused):
+        await HttpOrders(http).of_customer("c-1", page_size=1, page_token=token, deadline_ms=MS)
+    assert server.requests == []
 
 
 Asks = Callable[[PartnerHttp], Coroutine[Any, Any, object]]
@@ -401,6 +411,11 @@ async def test_a_credential_that_cannot_be_read_is_a_failed_dependency(
     missing = "arn:aws:secretsmanager:us-east-1:123456789012:secret:no"
     http = partner_clients.partner_http(server.url, missing)
     with pytest.raises(DependencyError, match="ResourceNotFoundException"):
+        await HttpReviews(http).ratings([ASIN], deadline_ms=MS)
+    http.close()
+    in_bytes = secrets.create_secret(Name="in-bytes", SecretBinary=b"first")["ARN"]
+    http = partner_clients.partner_http(server.url, in_bytes)
+    with pytest.raises(DependencyError, match="secrets: SecretString"):
         await HttpReviews(http).ratings([ASIN], deadline_ms=MS)
     assert server.requests == []
     http.close()

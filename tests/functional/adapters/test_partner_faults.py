@@ -107,6 +107,24 @@ def offers(**changes: object) -> dict[str, object]:
             id="no time",
         ),
         pytest.param(
+            answer(offers(as_of="2026-02-31T00:00:00Z")),
+            DependencyError,
+            "offers.1.as_of: value_error",
+            id="no such day",
+        ),
+        pytest.param(
+            answer(offers(as_of="\uff12026-11-01T00:00:00Z")),
+            DependencyError,
+            "offers.1.as_of: string_pattern_mismatch",
+            id="digits of another width",
+        ),
+        pytest.param(
+            answer(offers(price={"amount": "\u0669.99", "currency": "USD"})),
+            DependencyError,
+            "offers.1.price.amount: string_pattern_mismatch",
+            id="digits of another script",
+        ),
+        pytest.param(
             answer({}, "429 Too Many Requests", Retry_After="7"), DependencyThrottled, "status 429", id="429"
         ),
         pytest.param(
