@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from threading import Barrier
 from typing import Any
 
@@ -156,6 +156,43 @@ async def test_running_promotions(server: Misbehaving, http: PartnerHttp) -> Non
     moment = "active_at=2026-11-15T12%3A00%3A00Z"
     assert lines(server)[0] == f"/promotions/v1/promotions?{moment}&series_id=s-1&series_id=s-2"
     assert lines(server)[-1] == f"/promotions/v1/promotions?{moment}"
+
+
+async def test_promotions_that_were_not_asked_for_are_not_believed(
+    server: Misbehaving, http: PartnerHttp
+) -> None:
+    start, now, end = "2026-11-01T00:00:00Z", datetime(2026, 11, 1, tzinfo=UTC), "2026-12-01T00:00:00Z"
+    common = {"title": {"en": "a", "ja": "b"}, "percent_off": 10, "code": None, "series_ids": []}
+    server.will(
+        answer(
+            {
+                "promotions": [
+                    {**common, "promotion_id": "begins", "starts_at": start, "ends_at": end},
+                    {**common, "promotion_id": "later", "starts_at": "2026-11-01T00:00:01Z", "ends_at": end},
+                    {**common, "promotion_id": "over", "starts_at": "2026-10-01T00:00:00Z", "ends_at": start},
+                    {
+                        **common,
+                        "promotion_id": "other",
+                        "starts_at": start,
+                        "ends_at": end,
+                        "series_ids": ["s-2"],
+                    },
+                    {
+                        **common,
+                        "promotion_id": "ours",
+                        "starts_at": start,
+                        "ends_at": end,
+                        "series_ids": ["s-1"],
+                    },
+                ]
+            }
+        )
+    )
+    promotions = HttpPromotions(http, now=lambda: now)
+    found = await promotions.running(series_ids=["s-1"], deadline_ms=MS)
+    assert [each.promotion_id for each in found] == ["begins", "ours"]
+    found = await promotions.running(deadline_ms=MS)
+    assert [each.promotion_id for each in found] == ["begins", "other", "ours"]
 
 
 async def test_orders_come_in_pages(server: Misbehaving, http: PartnerHttp) -> None:
