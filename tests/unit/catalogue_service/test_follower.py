@@ -112,6 +112,23 @@ async def test_a_watch_reads_what_memory_has_lost_from_the_table(
         await taken(follower, start, 1)
 
 
+async def test_after_another_log_nothing_is_told_from_memory_of_the_one_before(store: FakeStore) -> None:
+    store.write(series(1))
+    follower = follower_of(store)
+    await follower.load()
+    store.write(series(2))
+    await follower.follow()
+    # A table put in place of this one, whose log is as long.
+    store.log, store.entries, store.last, store.kept = "log-2", [], 0, {}
+    for number in (11, 12):
+        store.write(series(number))
+    await follower.follow()
+    assert follower.position == Position("log-2", 2)
+    async for entry in follower.watch(Position("log-2", 1)):
+        assert entry.series_ids == ("MG00012",)
+        break
+
+
 async def test_a_token_of_a_server_that_is_ahead_waits(store: FakeStore) -> None:
     store.write(series(1))
     follower = follower_of(store)
