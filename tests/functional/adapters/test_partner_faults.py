@@ -17,6 +17,7 @@ from mangaassist.errors import (
     DependencyTimeout,
     DependencyUnavailable,
 )
+from mangaassist.resilience.breaker import FAILURES, OPEN_SECONDS, CircuitOpen, ConsecutiveFailures
 from mangaassist.resilience.guarded import Guarded
 from mangaassist.resilience.retrying import Retrying
 from tests.functional.adapters.conftest import ONCE
@@ -340,6 +341,25 @@ def test_two_event_loops_at_once(server: Misbehaving, http: PartnerHttp) -> None
         thread.join()
     assert failures == []
     assert len(server.requests) == 40
+
+
+@pytest.mark.req("RES-5")
+async def test_a_large_batch_closes_a_circuit_that_may_be_probed(server: Misbehaving) -> None:
+    now = 0.0
+    guarded = Guarded(Retrying(attempts=1), ConsecutiveFailures(lambda: now))
+    http = PartnerHttp(server.url, lambda: ["credential"], guarded=guarded)
+    many = [f"B{number:09d}" for number in range(250)]
+    pricing = HttpPricing(http)
+    server.will(answer({}, "500 Internal Server Error"))
+    for _ in range(FAILURES):
+        with pytest.raises(DependencyUnavailable):
+            await ask(http)
+    now += OPEN_SECONDS
+    server.will(answer({"offers": []}))
+    with pytest.raises(CircuitOpen):
+        await pricing.offers(many, deadline_ms=PLENTY_MS)
+    assert await pricing.offers(many, deadline_ms=PLENTY_MS) == {}
+    http.close()
 
 
 async def test_one_failing_part_of_a_large_batch_fails_it_all_at_once(
