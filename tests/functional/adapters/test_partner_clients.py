@@ -351,6 +351,8 @@ async def test_the_request_carries_credential_and_id_and_no_cookie(
         await HttpReviews(http).ratings([ASIN], deadline_ms=MS)
     headers = [request.headers for request in server.requests]
     assert {each["authorization"] for each in headers} == {"Bearer credential"}
+    # Asked to pack its answer, a good service would; what is packed is refused.
+    assert {each["accept-encoding"] for each in headers} == {"identity"}
     assert headers[0]["x-request-id"] == "request-1"
     assert all(len(each["x-request-id"]) == 32 for each in headers[1:])
     assert not any("cookie" in each or "x-evil" in each for each in headers)
