@@ -17,7 +17,13 @@ from mangaassist.errors import (
     DependencyTimeout,
     DependencyUnavailable,
 )
-from mangaassist.resilience.breaker import FAILURES, OPEN_SECONDS, CircuitOpen, ConsecutiveFailures
+from mangaassist.resilience.breaker import (
+    FAILURES,
+    OPEN_SECONDS,
+    CircuitOpen,
+    ConsecutiveFailures,
+    outcome_of,
+)
 from mangaassist.resilience.guarded import Guarded
 from mangaassist.resilience.retrying import Retrying
 from tests.functional.adapters.conftest import ONCE
@@ -194,6 +200,29 @@ async def test_each_fault_has_its_outcome(
     assert caught.value.reason == reason
     assert SECRET_CONTENT not in repr(caught.value)
     assert caught.value.__cause__ is None, "a cause would carry the content along"
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "refused"),
+    [
+        ("400 Bad Request", "application/problem+json", True),
+        ("404 Not Found", "application/problem+json", True),
+        ("422 Unprocessable", "application/problem+json", True),
+        # About the credential, not about this request.
+        ("401 Unauthorized", "application/problem+json", False),
+        ("403 Forbidden", "application/problem+json", False),
+        # A balancer's page: no service of ours wrote it.
+        ("404 Not Found", "text/html", False),
+        ("422 Unprocessable", "text/html", False),
+    ],
+)
+async def test_only_a_refusal_of_this_very_request_leaves_the_circuit_closed(
+    server: Misbehaving, http: PartnerHttp, status: str, content_type: str, refused: bool
+) -> None:
+    server.will(answer({}, status, content_type))
+    with pytest.raises(DependencyError) as caught:
+        await ask(http)
+    assert outcome_of(caught.value) == ("answered" if refused else "failed")
 
 
 async def test_fields_nobody_reads_may_come(server: Misbehaving, http: PartnerHttp) -> None:
