@@ -99,7 +99,7 @@ class Calls(grpc.aio.ServerInterceptor):
 
     def _stream(self, method: str, answer: Callable[[Any, Any], AsyncIterator[Any]]) -> Any:
         async def call(request: Any, context: Any) -> AsyncIterator[Any]:
-            began, code = time.monotonic(), "CANCELLED"
+            began, code, planned = time.monotonic(), "CANCELLED", False
             try:
                 if self._meters.watchers >= self._most_watches:
                     raise refusals.too_busy("watches")
@@ -112,14 +112,20 @@ class Calls(grpc.aio.ServerInterceptor):
                 code = "OK"
             except Exception as error:
                 refusal = _refusal(error, method)
-                code = refusal.code.name
+                code, planned = refusal.code.name, refusal.planned
                 await context.abort(refusal.code, refusal.told)
             finally:
-                self._ended(method, code, began, context)
+                self._log(method, code, began, context)
+                # How long somebody watched is no latency.
+                self._meters.call(method, "OK" if planned else code, None)
 
         return call
 
     def _ended(self, method: str, code: str, began: float, context: Any) -> None:
+        self._meters.call(method, code, self._log(method, code, began, context))
+
+    def _log(self, method: str, code: str, began: float, context: Any) -> float:
+        """Returns how long the call took, in milliseconds."""
         milliseconds = (time.monotonic() - began) * 1000
         if log.isEnabledFor(logging.INFO):
             facts = {
@@ -129,7 +135,7 @@ class Calls(grpc.aio.ServerInterceptor):
                 "request_id": _request_id(context),
             }
             log.info("call", extra={"facts": facts})
-        self._meters.call(method, code, milliseconds)
+        return milliseconds
 
 
 def _time_left(context: Any) -> float:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
+
+from google.protobuf.message import Message
 
 from mangaassist.catalogue_api.v1 import catalogue_pb2 as pb
+
+M = TypeVar("M", bound=Message)
 
 STATUSES: Final[Mapping[str, pb.SeriesStatus]] = {
     name.removeprefix("SERIES_STATUS_").lower(): cast("pb.SeriesStatus", number)
@@ -75,8 +79,8 @@ def series_of(item: Mapping[str, Any]) -> Series:
     asins = facts.get("asins")
     message = pb.Series(
         series_id=facts["series_id"],
-        titles=pb.Titles(**facts["titles"]),
-        creators=[pb.Creator(**creator) for creator in facts["creators"]],
+        titles=_known(pb.Titles, facts["titles"]),
+        creators=[_known(pb.Creator, creator) for creator in facts["creators"]],
         type=facts["type"],
         year=facts["year"],
         status=STATUSES.get(facts["status"], pb.SERIES_STATUS_UNSPECIFIED),
@@ -87,11 +91,17 @@ def series_of(item: Mapping[str, Any]) -> Series:
         publisher=facts.get("publisher"),
         publisher_ja=facts.get("publisher_ja"),
         mature=facts.get("mature", False),
-        description=pb.Description(**facts["description"]),
-        rating=pb.Rating(**facts["rating"]),
+        description=_known(pb.Description, facts["description"]),
+        rating=_known(pb.Rating, facts["rating"]),
         asins=asins or (),
     )
     return Series(message, None if asins is None else tuple(asins))
+
+
+def _known(kind: type[M], facts: Mapping[str, Any]) -> M:
+    """A message of those facts it has a field for: ingest may write more than this server knows of."""
+    fields = kind.DESCRIPTOR.fields_by_name
+    return kind(**{name: value for name, value in facts.items() if name in fields})
 
 
 def product(volume: Volume, series: Series) -> pb.Product:

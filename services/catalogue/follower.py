@@ -46,7 +46,7 @@ class Follower:
         store: the table.
         poll_seconds: between two looks at the log.
         on_loaded: called with the number of series each time everything was read.
-        on_failed: called with the reason each time the table did not answer.
+        on_failed: called with the reason each time the table did not answer, or not with what can be understood.
         on_changed: called with the ids of the series that were applied.
     """
 
@@ -70,7 +70,7 @@ class Follower:
         self._moved = asyncio.Condition()
         self._closed = False
         self._loaded = False
-        self._seen_at = 0.0
+        self._seen_at = clock()
         self.model = ReadModel()
         self.position = Position("", 0)
 
@@ -81,18 +81,22 @@ class Follower:
 
     @property
     def age_seconds(self) -> float:
-        """How long ago the log was last read to its end."""
-        return self._clock() - self._seen_at if self._loaded else 0.0
+        """How long ago the log was last read to its end, or this began if it never was."""
+        return self._clock() - self._seen_at
 
     async def run(self) -> None:
-        """Load, then follow, until cancelled; a table that does not answer is asked again, with growing pauses."""
+        """Load, then follow, until cancelled; what fails is tried again, with growing pauses.
+
+        Whatever it is: a follower that ended would leave a server that says it is well and knows nothing new.
+        """
         pause = self._poll_seconds
         while True:
             try:
                 await (self.follow() if self._loaded else self.load())
                 pause = self._poll_seconds
-            except DependencyError as error:
-                self._on_failed(f"{error.dependency}: {error.reason}")
+            except Exception as error:
+                known = isinstance(error, DependencyError)
+                self._on_failed(f"{error.dependency}: {error.reason}" if known else type(error).__name__)
                 pause = min(max(pause, 0.1) * 2, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
 

@@ -74,7 +74,9 @@ class ReadModel:
             volume for volume in volumes if series.listed is None or volume.asin in frozenset(series.listed)
         ]
         for volume in self._volumes.get(series.series_id, ()):
-            self._by_asin.pop(volume.asin, None)
+            # Another series may list it by now.
+            if self._by_asin.get(volume.asin) is volume:
+                del self._by_asin[volume.asin]
         self._series[series.series_id] = series
         self._volumes[series.series_id] = tuple(sorted(listed, key=lambda volume: volume.number))
         self._by_asin.update((volume.asin, volume) for volume in listed)

@@ -20,9 +20,11 @@ _TO_HIRAGANA = {code: code - 0x60 for code in range(ord("ァ"), ord("ヶ") + 1)}
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _KANA: Final = re.compile("[ぁ-ゖー\\s]+")
 _JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff々]")
+# Begins with no repetition: over a run of spaces such a search would take its length cubed.
 _VOLUME = re.compile(
-    r"(?:[\s,:]*\b(?:volume|vol)\b\.?\s*(?P<en>\d{1,4})|\s*第?\s*(?P<ja>\d{1,4})\s*巻)\s*$", re.IGNORECASE
+    r"(?:\b(?:volume|vol)\b\.?\s*(?P<en>\d{1,4})|(?:第\s*)?(?P<ja>\d{1,4})\s*巻)$", re.IGNORECASE
 )
+_BEFORE_VOLUME: Final = " \t\r\n\f\v,:"
 
 
 def normalised(text: str) -> str:
@@ -48,16 +50,18 @@ def spellings(query: str) -> tuple[str, ...]:
     name = normalised(query)
     if not name:
         return ()
-    return (name, romaji(name)) if _KANA.fullmatch(name) else (name,)
+    # A mark alone, such as ー, is written as nothing: that would be the beginning of every title.
+    return (name, latin) if _KANA.fullmatch(name) and (latin := romaji(name).strip()) else (name,)
 
 
 def without_volume(query: str) -> tuple[str, int | None]:
     """A query without the volume it asks for at its end (``vol. 3``, ``3巻``), and that volume."""
-    text = unicodedata.normalize("NFKC", query)
+    text = unicodedata.normalize("NFKC", query).rstrip()
     match = _VOLUME.search(text)
-    if match is None or not text[: match.start()].strip():
+    title = text[: match.start()].rstrip(_BEFORE_VOLUME) if match else ""
+    if match is None or not title:
         return query, None
-    return text[: match.start()], int(match["en"] or match["ja"])
+    return title, int(match["en"] or match["ja"])
 
 
 def romaji(hiragana: str) -> str:

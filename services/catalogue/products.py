@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from mangaassist.catalogue_api.v1 import catalogue_pb2 as pb
 from mangaassist.errors import DependencyError
 from services.catalogue.facts import Series, Volume, product
 from services.catalogue.model import ReadModel
+from services.catalogue.table import DEADLINE
 
 TTL_SECONDS: Final = 60.0
 """A book that is found. Changes that ingest makes are dropped at once; this bounds what the log does not tell."""
@@ -69,6 +70,7 @@ class Products:
             DependencyError: the table failed, and the read model does not know all of them.
         """
         found: dict[str, pb.Product | None] = dict.fromkeys(asins)
+        asked = tuple(found)
         now = self._clock()
         missing = [asin for asin in found if _ASIN.fullmatch(asin) and not self._take(asin, now, found)]
         if not missing:
@@ -80,15 +82,28 @@ class Products:
             # A shield for each: who stops waiting does not stop the others'.
             answers = await asyncio.gather(*map(asyncio.shield, flights))
         except DependencyError as error:
+            if error.reason == DEADLINE and self._clock() < until:
+                # Another's, who began the read and had less time.
+                return await self.get(asked, until=until)
             return self._in_place_of_the_table(found, missing, error)
         known = {asin: each for answer in answers for asin, each in answer.items()}
         found.update((asin, known[asin]) for asin in missing)
         return found
 
-    def forget(self, asins: Iterable[str]) -> None:
-        """Drop what may have changed; what is being read right now is not kept either."""
+    def forget(self, asins: Iterable[str], *, of_series: Collection[str] = ()) -> None:
+        """Drop what may have changed; what is being read right now is not kept either, nor shared any more.
+
+        Args:
+            asins: those that are listed now.
+            of_series: ids of series; what they listed before goes, too.
+        """
         self._generation += 1
-        for asin in asins:
+        self._asked.clear()
+        series_ids = frozenset(of_series)
+        listed_before = [
+            asin for asin, (_, each) in self._kept.items() if each and each.series_id in series_ids
+        ]
+        for asin in (*asins, *listed_before):
             self._kept.pop(asin, None)
 
     def close(self) -> None:
@@ -110,7 +125,8 @@ class Products:
 
     def _landed(self, asins: Sequence[str], flight: asyncio.Task[Mapping[str, pb.Product | None]]) -> None:
         for asin in asins:
-            self._asked.pop(asin, None)
+            if self._asked.get(asin) is flight:
+                del self._asked[asin]
         if not flight.cancelled():
             flight.exception()  # looked at, also where nobody waits any more
 

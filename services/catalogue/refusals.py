@@ -15,11 +15,12 @@ LONGEST_TERM: Final = 300
 
 
 class Refusal(Exception):
-    """``code`` and ``told`` are what the client gets."""
+    """``code`` and ``told`` are what the client gets; what is ``planned`` is no fault, whatever its code."""
 
-    def __init__(self, code: grpc.StatusCode, told: str) -> None:
+    def __init__(self, code: grpc.StatusCode, told: str, *, planned: bool = False) -> None:
         self.code = code
         self.told = told
+        self.planned = planned
         super().__init__(f"{code.name}: {told}")
 
 
@@ -36,7 +37,9 @@ def loading() -> Refusal:
 def going_away() -> Refusal:
     """The process ends."""
     return Refusal(
-        grpc.StatusCode.UNAVAILABLE, "this server is going away: watch again with your last resume_token"
+        grpc.StatusCode.UNAVAILABLE,
+        "this server is going away: watch again with your last resume_token",
+        planned=True,
     )
 
 

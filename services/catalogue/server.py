@@ -150,7 +150,8 @@ class CatalogueServer:
 
     def _changed(self, series_ids: Sequence[str]) -> None:
         model = self._follower.model
-        self._products.forget(asin for series_id in series_ids for asin in model.asins(series_id))
+        listed = (asin for series_id in series_ids for asin in model.asins(series_id))
+        self._products.forget(listed, of_series=series_ids)
         log.info("changed", extra={"facts": {"series": len(series_ids)}})
 
     async def _report(self) -> None:

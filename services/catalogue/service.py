@@ -89,7 +89,7 @@ class CatalogueService(catalogue_pb2_grpc.CatalogueServiceServicer):
         except ChangesLost:
             raise Refusal(
                 grpc.StatusCode.OUT_OF_RANGE,
-                "changes since this resume_token are not kept any more: read anew what you need, then watch without one",
+                "changes since this resume_token are not kept any more: watch without one, then read anew what you need",
             ) from None
         except DependencyError as error:
             raise refusals.of_dependency(error) from error

@@ -1,17 +1,20 @@
 """The catalogue table, read: books by key, everything at the start, and the change log from a position on.
 
-Blocking, for worker threads. Every call may raise ``DependencyError`` or one of its kinds.
+Blocking, for worker threads. Every call may raise ``DependencyError`` or one of its kinds. Every read is consistent: the
+log says that a series changed, and what is read then must be the change. One item that cannot be read counts as absent,
+and is logged: one bad line of a feed must not take the other series away.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mangaassist.adapters.errors import translated
 from mangaassist.catalogue.items import change_head_key, change_key, product_key, series_key
@@ -20,6 +23,8 @@ from services.catalogue.facts import Series, Volume, plain, series_of, volume_of
 from services.catalogue.tokens import Position
 
 DEPENDENCY: Final = "dynamodb"
+DEADLINE: Final = "deadline"
+"""Reason of the error when ``until`` has come."""
 GET_LIMIT: Final = 100
 """Keys one BatchGetItem takes (API model dynamodb)."""
 SEGMENTS: Final = 4
@@ -29,6 +34,9 @@ FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
 
 Item = Mapping[str, Any]
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,12 @@ class CatalogueTable:
     def volumes(self, asins: Sequence[str], *, until: float | None = None) -> dict[str, Volume]:
         """Those of ``asins`` that exist; nothing is tried any more past ``until`` (monotonic seconds)."""
         keys = [product_key(asin) for asin in asins]
-        return {item["asin"]["S"]: volume_of(item) for item in self._get(keys, until)}
+        return {volume.asin: volume for volume in _readable(self._get(keys, until), volume_of)}
 
     def series(self, series_ids: Sequence[str], *, until: float | None = None) -> dict[str, Series]:
         """Those series that exist."""
         keys = [series_key(series_id) for series_id in series_ids]
-        return {item["series_id"]["S"]: series_of(item) for item in self._get(keys, until)}
+        return {series.series_id: series for series in _readable(self._get(keys, until), series_of)}
 
     def with_volumes(self, series_ids: Sequence[str]) -> list[tuple[Series, list[Volume]]]:
         """Those series that exist, each with what it lists."""
@@ -93,9 +101,9 @@ class CatalogueTable:
         def read(segment: int) -> None:
             for item in self._scan(segment):
                 if item["sk"]["S"] == "SERIES":
-                    series.append(series_of(item))
+                    series.extend(_readable([item], series_of))
                 else:
-                    volumes.append(volume_of(item))
+                    volumes.extend(_readable([item], volume_of))
 
         with ThreadPoolExecutor(SEGMENTS, thread_name_prefix="scan") as pool:
             list(pool.map(read, range(SEGMENTS)))
@@ -135,8 +143,9 @@ class CatalogueTable:
             ]
             for attempt in range(ATTEMPTS):
                 if until is not None and self._clock() >= until:
-                    raise DependencyTimeout(DEPENDENCY, "deadline")
-                answer = self._call("batch_get_item", RequestItems={self._name: {"Keys": pending}})
+                    raise DependencyTimeout(DEPENDENCY, DEADLINE)
+                ask = {"Keys": pending, "ConsistentRead": True}
+                answer = self._call("batch_get_item", RequestItems={self._name: ask})
                 yield from answer["Responses"].get(self._name, [])
                 pending = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
                 if not pending:
@@ -166,6 +175,15 @@ class CatalogueTable:
     def _call(self, operation: str, **arguments: Any) -> Any:
         with translated(DEPENDENCY):
             return getattr(self._client, operation)(**arguments)
+
+
+def _readable(items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    for item in items:
+        try:
+            yield read(item)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            facts = {"item": item["pk"]["S"], "reason": type(error).__name__}
+            log.error("an item cannot be read", extra={"facts": facts})
 
 
 def _entry(item: Item) -> Entry:

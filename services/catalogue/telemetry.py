@@ -66,11 +66,13 @@ class Meters:
         self._stale = 0
         self.watchers = 0
 
-    def call(self, method: str, code: str, milliseconds: float) -> None:
-        """One call ended."""
+    def call(self, method: str, code: str, milliseconds: float | None) -> None:
+        """One call ended, after so long; ``None`` for one that lasts as long as its caller likes."""
         self._calls[method] += 1
         if code in OWN_FAULTS:
             self._errors[method, code] += 1
+        if milliseconds is None:
+            return
         sample = self._latencies[method]
         if len(sample) < SAMPLE:
             sample.append(milliseconds)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ DEFAULT_LIMIT = 20
 HIGHEST_LIMIT = 100
 LONGEST_TOKEN = 512
 _DIGEST_BYTES = 9
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Ids and revisions."""
 
 Entry = TypeVar("Entry")
 
@@ -80,7 +83,10 @@ def decode(of_list: Sequence[str], token: str) -> Position | None:
         if digest != _digest(of_list, content):
             raise BadPageToken
         at, key = json.loads(content)
-        return Position(datetime.fromisoformat(at).astimezone(UTC), str(key))
+        if not _KEY.fullmatch(key):
+            # Forged: it could hold what no database takes, such as half a surrogate pair.
+            raise BadPageToken
+        return Position(datetime.fromisoformat(at).astimezone(UTC), key)
     except (ValueError, TypeError, OverflowError, binascii.Error):
         raise BadPageToken from None
 

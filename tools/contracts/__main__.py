@@ -54,10 +54,13 @@ def freshness(
     ] = None,
 ) -> None:
     """Exit 1 when a contract was not verified as it is now within the last 7 days."""
+    moment = _moment(now)
     found = judge(
         _contracts(folder),
-        records.newest(records.load(folder / files.RECORDS.name), records.left(results)),
-        _moment(now),
+        records.newest(
+            records.load(folder / files.RECORDS.name), records.left(results, now=moment), now=moment
+        ),
+        moment,
     )
     Console(width=120).print(_table(found))
     late = [each for each in found if each.verdict != "fresh"]

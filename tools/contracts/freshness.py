@@ -8,11 +8,9 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from tools.contracts.files import Contract
-from tools.contracts.records import Verification
+from tools.contracts.records import CLOCK_SKEW, Verification
 
 MAX_AGE: Final = timedelta(days=7)
-CLOCK_SKEW: Final = timedelta(minutes=5)
-"""A record may be this much younger than now; beyond it a clock is wrong."""
 
 Verdict = Literal["fresh", "stale", "changed", "never", "future"]
 ADVICE: Final[Mapping[Verdict, str]] = {

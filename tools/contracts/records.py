@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from tools.contracts.files import ROOT, Contract
 
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""A record may be this much younger than now; beyond it a clock is wrong."""
 RESULTS = ROOT / "test-results" / "contracts"
 """Where a test run leaves its verifications, a file for each contract, so that parallel runs do not meet."""
 
@@ -52,19 +55,24 @@ def load(path: Path) -> dict[str, Verification]:
         return {}
 
 
-def newest(*sources: Mapping[str, Verification]) -> dict[str, Verification]:
-    """Of each contract the latest."""
+def newest(*sources: Mapping[str, Verification], now: datetime | None = None) -> dict[str, Verification]:
+    """Of each contract the latest; one from after ``now`` only where there is no other, lest it hide all to come."""
+    latest = (now or datetime.now(UTC)) + CLOCK_SKEW
+
+    def rank(verification: Verification) -> tuple[bool, datetime]:
+        return verification.moment <= latest, verification.moment
+
     found: dict[str, Verification] = {}
     for source in sources:
         for name, verification in source.items():
-            if name not in found or verification.moment > found[name].moment:
+            if name not in found or rank(verification) > rank(found[name]):
                 found[name] = verification
     return found
 
 
-def left(folder: Path = RESULTS) -> dict[str, Verification]:
+def left(folder: Path = RESULTS, *, now: datetime | None = None) -> dict[str, Verification]:
     """What test runs left."""
-    return newest(*(load(path) for path in sorted(folder.glob("*.json"))))
+    return newest(*(load(path) for path in sorted(folder.glob("*.json"))), now=now)
 
 
 def save(records: Mapping[str, Verification], path: Path) -> None:

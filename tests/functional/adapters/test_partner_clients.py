@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from threading import Barrier
 from typing import Any
 
@@ -23,6 +23,7 @@ from mangaassist.adapters.partner_reviews import HttpReviews
 from mangaassist.adapters.partner_shipping import HttpShipping
 from mangaassist.adapters.secrets import MIN_AGE_SECONDS, SecretVersions
 from mangaassist.errors import DependencyError
+from mangaassist.resilience.breaker import RequestRefused
 from mangaassist.store.facts import Amount, RatingSummary, ReturnEligibility
 from tests.functional.adapters.conftest import ONCE
 from tests.functional.adapters.misbehaving import Connection, Misbehaving, Script, answer
@@ -157,6 +158,43 @@ async def test_running_promotions(server: Misbehaving, http: PartnerHttp) -> Non
     assert lines(server)[-1] == f"/promotions/v1/promotions?{moment}"
 
 
+async def test_promotions_that_were_not_asked_for_are_not_believed(
+    server: Misbehaving, http: PartnerHttp
+) -> None:
+    start, now, end = "2026-11-01T00:00:00Z", datetime(2026, 11, 1, tzinfo=UTC), "2026-12-01T00:00:00Z"
+    common = {"title": {"en": "a", "ja": "b"}, "percent_off": 10, "code": None, "series_ids": []}
+    server.will(
+        answer(
+            {
+                "promotions": [
+                    {**common, "promotion_id": "begins", "starts_at": start, "ends_at": end},
+                    {**common, "promotion_id": "later", "starts_at": "2026-11-01T00:00:01Z", "ends_at": end},
+                    {**common, "promotion_id": "over", "starts_at": "2026-10-01T00:00:00Z", "ends_at": start},
+                    {
+                        **common,
+                        "promotion_id": "other",
+                        "starts_at": start,
+                        "ends_at": end,
+                        "series_ids": ["s-2"],
+                    },
+                    {
+                        **common,
+                        "promotion_id": "ours",
+                        "starts_at": start,
+                        "ends_at": end,
+                        "series_ids": ["s-1"],
+                    },
+                ]
+            }
+        )
+    )
+    promotions = HttpPromotions(http, now=lambda: now)
+    found = await promotions.running(series_ids=["s-1"], deadline_ms=MS)
+    assert [each.promotion_id for each in found] == ["begins", "ours"]
+    found = await promotions.running(deadline_ms=MS)
+    assert [each.promotion_id for each in found] == ["begins", "other", "ours"]
+
+
 async def test_orders_come_in_pages(server: Misbehaving, http: PartnerHttp) -> None:
     server.will(
         answer({"orders": [ORDER], "next_page_token": "more="}), answer({"orders": [], "next_page_token": ""})
@@ -175,6 +213,15 @@ async def test_a_bad_page_token_is_refused_by_its_status(server: Misbehaving, ht
     server.will(answer({"title": "Bad token"}, "400 Bad Request", "application/problem+json"))
     with pytest.raises(DependencyError, match="orders: status 400"):
         await HttpOrders(http).of_customer("c-1", page_size=1, page_token="x", deadline_ms=MS)
+
+
+@pytest.mark.parametrize("token", ["\ud800", "x" * 70_000])
+async def test_a_page_token_that_cannot_be_sent_is_refused_and_says_nothing_of_the_service(
+    server: Misbehaving, http: PartnerHttp, token: str
+) -> None:
+    with pytest.raises(RequestRefused):
+        await HttpOrders(http).of_customer("c-1", page_size=1, page_token=token, deadline_ms=MS)
+    assert server.requests == []
 
 
 Asks = Callable[[PartnerHttp], Coroutine[Any, Any, object]]
@@ -304,6 +351,8 @@ async def test_the_request_carries_credential_and_id_and_no_cookie(
         await HttpReviews(http).ratings([ASIN], deadline_ms=MS)
     headers = [request.headers for request in server.requests]
     assert {each["authorization"] for each in headers} == {"Bearer credential"}
+    # Asked to pack its answer, a good service would; what is packed is refused.
+    assert {each["accept-encoding"] for each in headers} == {"identity"}
     assert headers[0]["x-request-id"] == "request-1"
     assert all(len(each["x-request-id"]) == 32 for each in headers[1:])
     assert not any("cookie" in each or "x-evil" in each for each in headers)
@@ -401,6 +450,11 @@ async def test_a_credential_that_cannot_be_read_is_a_failed_dependency(
     missing = "arn:aws:secretsmanager:us-east-1:123456789012:secret:no"
     http = partner_clients.partner_http(server.url, missing)
     with pytest.raises(DependencyError, match="ResourceNotFoundException"):
+        await HttpReviews(http).ratings([ASIN], deadline_ms=MS)
+    http.close()
+    in_bytes = secrets.create_secret(Name="in-bytes", SecretBinary=b"first")["ARN"]
+    http = partner_clients.partner_http(server.url, in_bytes)
+    with pytest.raises(DependencyError, match="secrets: SecretString"):
         await HttpReviews(http).ratings([ASIN], deadline_ms=MS)
     assert server.requests == []
     http.close()

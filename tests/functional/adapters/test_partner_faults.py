@@ -17,6 +17,13 @@ from mangaassist.errors import (
     DependencyTimeout,
     DependencyUnavailable,
 )
+from mangaassist.resilience.breaker import (
+    FAILURES,
+    OPEN_SECONDS,
+    CircuitOpen,
+    ConsecutiveFailures,
+    outcome_of,
+)
 from mangaassist.resilience.guarded import Guarded
 from mangaassist.resilience.retrying import Retrying
 from tests.functional.adapters.conftest import ONCE
@@ -107,6 +114,24 @@ def offers(**changes: object) -> dict[str, object]:
             id="no time",
         ),
         pytest.param(
+            answer(offers(as_of="2026-02-31T00:00:00Z")),
+            DependencyError,
+            "offers.1.as_of: value_error",
+            id="no such day",
+        ),
+        pytest.param(
+            answer(offers(as_of="\uff12026-11-01T00:00:00Z")),
+            DependencyError,
+            "offers.1.as_of: string_pattern_mismatch",
+            id="digits of another width",
+        ),
+        pytest.param(
+            answer(offers(price={"amount": "\u0669.99", "currency": "USD"})),
+            DependencyError,
+            "offers.1.price.amount: string_pattern_mismatch",
+            id="digits of another script",
+        ),
+        pytest.param(
             answer({}, "429 Too Many Requests", Retry_After="7"), DependencyThrottled, "status 429", id="429"
         ),
         pytest.param(
@@ -175,6 +200,29 @@ async def test_each_fault_has_its_outcome(
     assert caught.value.reason == reason
     assert SECRET_CONTENT not in repr(caught.value)
     assert caught.value.__cause__ is None, "a cause would carry the content along"
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "refused"),
+    [
+        ("400 Bad Request", "application/problem+json", True),
+        ("404 Not Found", "application/problem+json", True),
+        ("422 Unprocessable", "application/problem+json", True),
+        # About the credential, not about this request.
+        ("401 Unauthorized", "application/problem+json", False),
+        ("403 Forbidden", "application/problem+json", False),
+        # A balancer's page: no service of ours wrote it.
+        ("404 Not Found", "text/html", False),
+        ("422 Unprocessable", "text/html", False),
+    ],
+)
+async def test_only_a_refusal_of_this_very_request_leaves_the_circuit_closed(
+    server: Misbehaving, http: PartnerHttp, status: str, content_type: str, refused: bool
+) -> None:
+    server.will(answer({}, status, content_type))
+    with pytest.raises(DependencyError) as caught:
+        await ask(http)
+    assert outcome_of(caught.value) == ("answered" if refused else "failed")
 
 
 async def test_fields_nobody_reads_may_come(server: Misbehaving, http: PartnerHttp) -> None:
@@ -322,6 +370,25 @@ def test_two_event_loops_at_once(server: Misbehaving, http: PartnerHttp) -> None
         thread.join()
     assert failures == []
     assert len(server.requests) == 40
+
+
+@pytest.mark.req("RES-5")
+async def test_a_large_batch_closes_a_circuit_that_may_be_probed(server: Misbehaving) -> None:
+    now = 0.0
+    guarded = Guarded(Retrying(attempts=1), ConsecutiveFailures(lambda: now))
+    http = PartnerHttp(server.url, lambda: ["credential"], guarded=guarded)
+    many = [f"B{number:09d}" for number in range(250)]
+    pricing = HttpPricing(http)
+    server.will(answer({}, "500 Internal Server Error"))
+    for _ in range(FAILURES):
+        with pytest.raises(DependencyUnavailable):
+            await ask(http)
+    now += OPEN_SECONDS
+    server.will(answer({"offers": []}))
+    with pytest.raises(CircuitOpen):
+        await pricing.offers(many, deadline_ms=PLENTY_MS)
+    assert await pricing.offers(many, deadline_ms=PLENTY_MS) == {}
+    http.close()
 
 
 async def test_one_failing_part_of_a_large_batch_fails_it_all_at_once(

@@ -162,7 +162,7 @@ def _listen(running: Running) -> None:
     meters = running.server._meters
     count = meters.call
 
-    def heard(method: str, code: str, milliseconds: float) -> None:
+    def heard(method: str, code: str, milliseconds: float | None) -> None:
         count(method, code, milliseconds)
         running.ended.append((method, code))
         running.one_ended.release()

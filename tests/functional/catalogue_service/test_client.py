@@ -63,6 +63,31 @@ async def test_more_than_a_thousand_are_too_many(running: Running) -> None:
     assert running.ended == []
 
 
+async def test_what_is_no_asin_is_not_asked_for(running: Running) -> None:
+    odd = ["\ud800", "x" * 70_000, "", "b000001001", "B000001001\n"]
+    assert await running.client().get(odd, deadline_ms=PATIENT_MS) == {}
+    assert running.ended == []
+    assert list(await running.client().get([*odd, "B000001001"], deadline_ms=PATIENT_MS)) == ["B000001001"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"term": "\ud800"},
+        {"term": "x" * 301},
+        {"term": "x" * 70_000},
+        {"term": "x", "page_token": "\ud800"},
+        {"term": "x", "page_token": "x" * 70_000},
+        {"term": "x", "page_size": -(2**40)},
+    ],
+)
+async def test_a_search_that_cannot_succeed_is_no_throttle(running: Running, asked: dict[str, Any]) -> None:
+    search = {"page_size": 1, "deadline_ms": PATIENT_MS, **asked}
+    with pytest.raises(DependencyError, match="catalogue: INVALID_ARGUMENT") as caught:
+        await running.client().find("title", search.pop("term"), **search)
+    assert type(caught.value) is DependencyError
+
+
 async def test_nothing_asked_is_nothing_answered(running: Running) -> None:
     assert await running.client().get([], deadline_ms=PATIENT_MS) == {}
     assert running.ended == []

@@ -8,9 +8,10 @@ import grpc
 import pytest
 
 from mangaassist.catalogue_api.v1 import catalogue_pb2 as pb
+from services.catalogue.table import CatalogueTable
 from services.catalogue.tokens import Position, read_resume_token, resume_token
 from tests.functional.catalogue.conftest import TABLE, Stores
-from tests.functional.catalogue_service.conftest import WAIT_SECONDS, Running, Serve, record, write
+from tests.functional.catalogue_service.conftest import REGION, WAIT_SECONDS, Running, Serve, record, write
 
 
 def watch(running: Running, token: str = "") -> Any:
@@ -47,6 +48,57 @@ def test_a_cached_book_changes_with_its_series(running: Running, stores: Stores)
     next(changes)
     assert running.stub.GetProducts(ask).products[0].series_title == "Spiral"
     changes.cancel()
+
+
+def test_a_book_that_leaves_its_series_is_told_as_not_for_sale(running: Running, stores: Stores) -> None:
+    ask = pb.GetProductsRequest(asins=["B000001002"])
+    assert running.stub.GetProducts(ask).products[0].buyable
+    changes = watch(running)
+    next(changes)
+    (first, _) = record(1).volumes
+    write(stores, record(1).model_copy(update={"volumes": [first]}))
+    next(changes)
+    assert not running.stub.GetProducts(ask).products[0].buyable
+    changes.cancel()
+
+
+class _Lagging:
+    """A table whose replicas have not heard of anything yet; only who insists on what is committed reads it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def batch_get_item(self, *, RequestItems: Any) -> Any:
+        ((table, ask),) = RequestItems.items()
+        if not ask.get("ConsistentRead"):
+            return {"Responses": {table: []}, "UnprocessedKeys": {}}
+        return self._client.batch_get_item(RequestItems=RequestItems)
+
+
+def test_a_change_is_not_read_from_a_replica_that_lacks_it(stores: Stores) -> None:
+    write(stores, record(1))
+    table = CatalogueTable(_Lagging(stores.dynamodb), TABLE, REGION)
+    ((series, volumes),) = table.with_volumes(["MG00001"])
+    assert (series.message.titles.en, len(volumes)) == ("Uzumaki", 2)
+
+
+def test_an_item_that_says_more_than_is_known_is_read_and_one_that_says_too_little_is_left_out(
+    stores: Stores, serve: Serve
+) -> None:
+    write(stores, record(1), record(2), record(3))
+    for number, change in (
+        (1, "SET titles.ko = :text, rating.histogram = :text"),
+        (2, "REMOVE titles"),
+    ):
+        stores.dynamodb.update_item(
+            TableName=TABLE,
+            Key={"pk": {"S": f"SERIES#MG{number:05d}"}, "sk": {"S": "SERIES"}},
+            UpdateExpression=change,
+            **({"ExpressionAttributeValues": {":text": {"S": "later"}}} if "SET" in change else {}),
+        )
+    with serve() as running:
+        found = running.stub.FindProducts(pb.FindProductsRequest(genre="Horror")).products
+        assert [product.series_id for product in found] == ["MG00001", "MG00003"]
 
 
 def test_a_watch_resumes_without_loss_or_duplicates(running: Running, stores: Stores) -> None:

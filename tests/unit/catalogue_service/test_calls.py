@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,6 +115,38 @@ async def test_only_a_sane_request_id_reaches_the_log(
         assert await call(answer, FakeContext(x_request_id=given)) == "answer"
     (line,) = [json.loads(JsonLines().format(each)) for each in caplog.records]
     assert line["request_id"] == logged
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code", "errors"),
+    [
+        (refusals.going_away(), "UNAVAILABLE", []),
+        (refusals.of_dependency(DependencyUnavailable("dynamodb", "x")), "UNAVAILABLE", [1]),
+    ],
+)
+async def test_a_watch_has_no_latency_and_ends_with_its_server_without_fault(
+    refusal: refusals.Refusal, code: str, errors: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alarms roll a release back by latency and errors; every release ends the watches of the one before."""
+    meters = Meters()
+    around = Calls("s.S", meters, most_calls=1, most_watches=1)
+
+    async def changes(request: Any, context: Any) -> AsyncIterator[str]:
+        yield "change"
+        raise refusal
+
+    async def handler(details: Any) -> Any:
+        return grpc.unary_stream_rpc_method_handler(changes)
+
+    wrapped = await around.intercept_service(handler, SimpleNamespace(method="/s.S/Watch"))
+    with pytest.raises(Aborted) as caught:
+        _ = [each async for each in wrapped.unary_stream("request", FakeContext())]
+    assert (caught.value.code, meters.watchers) == (code, 0)
+    meters.report(series=1, age_seconds=0)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["CatalogueRequests"] for line in lines if "CatalogueRequests" in line] == [[1]]
+    assert [line["CatalogueErrors"] for line in lines if "CatalogueErrors" in line] == [errors][: len(errors)]
+    assert not [line for line in lines if "CatalogueLatencyMs" in line]
 
 
 async def test_other_services_pass_untouched() -> None:

@@ -11,6 +11,7 @@ from mangaassist.errors import DependencyThrottled
 from services.catalogue import follower as follower_module
 from services.catalogue.follower import ChangesLost, Follower
 from services.catalogue.tokens import Position
+from tests.unit.catalogue.fakes import FakeTime
 from tests.unit.catalogue_service.pieces import FakeStore, series
 
 
@@ -111,6 +112,23 @@ async def test_a_watch_reads_what_memory_has_lost_from_the_table(
         await taken(follower, start, 1)
 
 
+async def test_after_another_log_nothing_is_told_from_memory_of_the_one_before(store: FakeStore) -> None:
+    store.write(series(1))
+    follower = follower_of(store)
+    await follower.load()
+    store.write(series(2))
+    await follower.follow()
+    # A table put in place of this one, whose log is as long.
+    store.log, store.entries, store.last, store.kept = "log-2", [], 0, {}
+    for number in (11, 12):
+        store.write(series(number))
+    await follower.follow()
+    assert follower.position == Position("log-2", 2)
+    async for entry in follower.watch(Position("log-2", 1)):
+        assert entry.series_ids == ("MG00012",)
+        break
+
+
 async def test_a_token_of_a_server_that_is_ahead_waits(store: FakeStore) -> None:
     store.write(series(1))
     follower = follower_of(store)
@@ -149,3 +167,30 @@ async def test_a_table_that_fails_is_asked_again(store: FakeStore, monkeypatch: 
     running.cancel()
     assert failed == ["dynamodb: Throttling"] * 2
     assert pauses[:2] == [2.0, 4.0]
+
+
+async def test_what_cannot_be_understood_does_not_end_it(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.failures = [KeyError("titles")]
+    loaded, failed = asyncio.Event(), list[str]()
+    real_sleep = asyncio.sleep
+    monkeypatch.setattr(follower_module.asyncio, "sleep", lambda seconds: real_sleep(0))
+    follower = Follower(
+        store, poll_seconds=1.0, on_loaded=lambda count: loaded.set(), on_failed=failed.append
+    )
+    running = asyncio.create_task(follower.run())
+    waiting = asyncio.create_task(loaded.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    assert waiting.done(), "it ended without a load"
+    running.cancel()
+    assert failed == ["KeyError"]
+
+
+async def test_a_table_that_was_never_read_grows_old(store: FakeStore) -> None:
+    time = FakeTime()
+    follower = follower_of(store, clock=time.clock)
+    time.now += 400
+    assert follower.age_seconds == 400
+    await follower.load()
+    assert follower.age_seconds == 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mangaassist.catalogue_api.v1 import catalogue_pb2 as pb
-from services.catalogue.facts import Series
+from services.catalogue.facts import Series, Volume
 from services.catalogue.model import By, Query, ReadModel
 from services.catalogue.tokens import Place, page_token, read_page_token
 from tests.unit.catalogue_service.pieces import series, volumes_of
@@ -42,6 +42,25 @@ def model() -> ReadModel:
         series(6, "Tomie", ja="富江", creators=[ITO], ratings=60),
         series(7, "Spirit Circle", ratings=1),
     )
+
+
+def test_a_book_that_moves_to_another_series_is_found_whichever_is_told_first() -> None:
+    model = model_of(series(1, volumes=2), series(2, volumes=1))
+    _, moved = volumes_of(1)
+    theirs = [*volumes_of(2, 1), Volume(moved.asin, "MG00002", 2, "Vol. 2")]
+    listed = tuple(volume.asin for volume in theirs)
+    model.put(Series(series(2).message, listed), theirs)
+    model.put(series(1, volumes=1), volumes_of(1, 1))
+    found = model.product(moved.asin)
+    assert found is not None
+    assert found.series_id == "MG00002"
+
+
+@pytest.mark.parametrize("mark", ["ー", "っ", "ッ ー"])
+def test_a_mark_without_a_sound_is_no_title(model: ReadModel, mark: str) -> None:
+    found_by_it = series_found(model, "title", mark)
+    assert set(found_by_it) <= {5}, "the one title that has it, if it has"
+    assert series_found(model, "creator", mark) == []
 
 
 def test_the_whole_title_then_its_beginning_then_its_words_then_how_many_rated_it(model: ReadModel) -> None:

@@ -61,6 +61,10 @@ def test_kana_in_romaji(kana: str, latin: str) -> None:
         ("Eyeshield 21", "Eyeshield 21", None),
         ("vol. 3", "vol. 3", None),
         ("3巻", "3巻", None),
+        (", vol. 3", ", vol. 3", None),
+        ("Monster 第 3 巻  ", "Monster", 3),
+        # In the time of its length; of its length cubed, this would not end.
+        (" " * 20_000 + "x", " " * 20_000 + "x", None),
     ],
 )
 def test_a_volume_asked_for_at_the_end(query: str, title: str, volume: int | None) -> None:
@@ -71,6 +75,8 @@ def test_kana_are_also_looked_up_in_romaji() -> None:
     assert spellings("ウズマキ") == ("うずまき", "uzumaki")
     assert spellings("渦巻き") == ("渦巻き",)
     assert spellings("…") == ()
+    # Marks that have no sound of their own have no romaji.
+    assert [spellings(mark) for mark in ("ー", "ッ", "っ っ")] == [("ー",), ("っ",), ("っ っ",)]
 
 
 @given(st.text(max_size=40))

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from mangaassist.errors import DependencyError, DependencyUnavailable
+from mangaassist.errors import DependencyError, DependencyTimeout, DependencyUnavailable
 from services.catalogue.facts import Series, Volume
 from services.catalogue.model import ReadModel
 from services.catalogue.products import TTL_SECONDS, UNKNOWN_TTL_SECONDS, Products
+from services.catalogue.table import DEADLINE
 from tests.unit.catalogue.fakes import FakeTime
 from tests.unit.catalogue_service.pieces import series, volumes_of
 
@@ -124,6 +125,33 @@ async def test_a_change_during_a_read_is_not_overwritten_by_it(products: Product
     await call
     await products.get([KNOWN], until=UNTIL)
     assert len(books.reads) == 2
+
+
+async def test_who_asks_after_a_change_gets_no_read_from_before_it(
+    products: Products, books: FakeBooks
+) -> None:
+    books.open.clear()
+    before = asyncio.create_task(products.get([KNOWN], until=UNTIL))
+    assert await asyncio.to_thread(books.asked.wait, 20)
+    products.forget([KNOWN])
+    after = asyncio.create_task(products.get([KNOWN], until=UNTIL))
+    books.open.set()
+    await asyncio.gather(before, after)
+    assert books.reads == [[KNOWN], [KNOWN]]
+
+
+async def test_who_has_more_time_than_whoever_began_the_read_asks_again(
+    products: Products, books: FakeBooks, time: FakeTime
+) -> None:
+    books.failures = [DependencyTimeout("dynamodb", DEADLINE)]
+    books.open.clear()
+    hasty = asyncio.create_task(products.get(["B000001003"], until=time.clock()))
+    assert await asyncio.to_thread(books.asked.wait, 20)
+    patient = asyncio.create_task(products.get(["B000001003"], until=UNTIL))
+    books.open.set()
+    with pytest.raises(DependencyTimeout):
+        await hasty
+    assert (await patient)["B000001003"] is not None
 
 
 async def test_a_book_newer_than_the_model_asks_the_table_for_its_series(

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from tools.contracts import files, records
 from tools.contracts.__main__ import app
-from tools.contracts.freshness import CLOCK_SKEW, judge
-from tools.contracts.records import Verification, leave, load, newest, only, save, verified
+from tools.contracts.freshness import judge
+from tools.contracts.records import CLOCK_SKEW, Verification, leave, load, newest, only, save, verified
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -136,6 +136,22 @@ def test_the_command_says_which_contract_and_exits_with_1(
     assert "not verified for 7 days" in told
     leave(contract, verified(contract, "1.0.1", NOW + timedelta(days=6)), tmp_path / "results")
     assert run(*at(NOW + timedelta(days=7)))[0] == 0
+
+
+@pytest.mark.req("CAT-3")
+def test_a_record_from_the_future_hides_no_verification_of_now(
+    run: Run, contract: files.Contract, tmp_path: Path
+) -> None:
+    save(
+        {contract.name: verified(contract, "1.0.0", NOW + timedelta(days=400))},
+        contract.path.parent / "verified.json",
+    )
+    status, told = run(*at(NOW))
+    assert (status, "check the clock" in told) == (1, True)
+    leave(contract, verified(contract, "1.0.0", NOW), tmp_path / "results")
+    assert run(*at(NOW))[0] == 0
+    # Nor will it make the contract fresh when its day comes.
+    assert run(*at(NOW + timedelta(days=7)))[0] == 1
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-11-21T12:00:00"])

@@ -16,7 +16,11 @@ from services.partners.paging import BadPageToken, Position, decode, encode
 POSITION = Position(datetime(2026, 11, 2, 9, 30, tzinfo=UTC), "order-0001-01")
 
 
-@given(some.datetimes(timezones=some.just(UTC)), some.text(), some.lists(some.text(), max_size=3))
+@given(
+    some.datetimes(timezones=some.just(UTC)),
+    some.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
+    some.lists(some.text(), max_size=3),
+)
 def test_a_token_comes_back_as_it_went(at: datetime, key: str, of_list: list[str]) -> None:
     assert decode(of_list, encode(of_list, Position(at, key))) == Position(at, key)
 
@@ -49,7 +53,17 @@ def test_a_changed_token_is_refused(data: some.DataObject) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "{}", "null", '["yesterday", "a"]', '[1, "a"]', '["0001-01-01T00:00:00+14:00", "a"]', "{"],
+    [
+        "[]",
+        "{}",
+        "null",
+        '["yesterday", "a"]',
+        '[1, "a"]',
+        '["0001-01-01T00:00:00+14:00", "a"]',
+        "{",
+        # What a database would choke on.
+        *(f'["2026-11-02T09:30:00+00:00", {key}]' for key in ('"\\ud800"', '"\\u0000"', '""', "7", "null")),
+    ],
 )
 def test_a_forged_token_with_a_right_digest_is_refused_too(content: str) -> None:
     forged = paging._digest(("orders",), content.encode()) + content.encode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
@@ -30,6 +31,8 @@ BATCH: Final = 100
 MOST_ASINS: Final = 1_000
 """ASINs of one ``get``: ten calls at once."""
 MOST_PAGE: Final = 100
+MOST_BYTES: Final = 64 * 1024
+"""Of a request. The server's gRPC refuses a longer one with a throttle's code, which it is not."""
 REQUEST_ID: Final = "x-request-id"
 
 SERVICE_CONFIG: Final[Mapping[str, Any]] = {
@@ -73,6 +76,8 @@ KINDS: Final[Mapping[str, type[DependencyError]]] = {
     "UNAVAILABLE": DependencyUnavailable,
 }
 
+_ASIN: Final = re.compile(r"[A-Z0-9]{10}")
+
 Response = TypeVar("Response")
 
 
@@ -109,7 +114,7 @@ class GrpcProducts:
         )
 
     async def get(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, Product]:
-        """Those of ``asins`` that are products of the store, in the order asked.
+        """Those of ``asins`` that are products of the store, in the order asked; what has no ASIN's form is none.
 
         Raises:
             TooManyProducts: there are more than 1,000 of them.
@@ -118,6 +123,7 @@ class GrpcProducts:
         asked = list(dict.fromkeys(asins))
         if len(asked) > MOST_ASINS:
             raise TooManyProducts(len(asked))
+        asked = [asin for asin in asked if _ASIN.fullmatch(asin)]
         answers = await _all_or_none(
             [
                 self._call(
@@ -126,7 +132,9 @@ class GrpcProducts:
                 for start in range(0, len(asked), BATCH)
             ]
         )
-        return {each.asin: _product(each) for answer in answers for each in answer.products}
+        found = {each.asin: each for answer in answers for each in answer.products}
+        # What was not asked for is not believed.
+        return {asin: _product(found[asin]) for asin in asked if asin in found}
 
     async def find(
         self,
@@ -141,13 +149,20 @@ class GrpcProducts:
         """One page of a search: the first volume of each series, unless ``every_volume`` or the series is asked for.
 
         Raises:
-            DependencyError: as ``get``; ``INVALID_ARGUMENT`` for a token of another query, or an empty term.
+            DependencyError: as ``get``; ``INVALID_ARGUMENT`` for a token of another query, or a term that is empty,
+                too long or no text that can be sent.
         """
         field = "series_id" if by == "series" else by
-        request = pb.FindProductsRequest(
-            page_size=min(page_size, MOST_PAGE), page_token=page_token, every_volume=every_volume
-        )
-        setattr(request, field, term)
+        try:
+            request = pb.FindProductsRequest(
+                page_size=min(page_size, MOST_PAGE), page_token=page_token, every_volume=every_volume
+            )
+            setattr(request, field, term)
+        except ValueError:
+            # Half a surrogate pair, which JSON can bring and UTF-8 cannot; or a number that is none of 32 bits.
+            raise DependencyError(DEPENDENCY, "INVALID_ARGUMENT") from None
+        if request.ByteSize() > MOST_BYTES:
+            raise DependencyError(DEPENDENCY, "INVALID_ARGUMENT")
         answer = await self._call(self._find_products, request, deadline_ms)
         return Page(tuple(map(_product, answer.products)), answer.next_page_token)
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
+from mangaassist.resilience.breaker import CircuitOpen
+
 T = TypeVar("T")
 
 BATCH_LIMIT: Final = 100
@@ -27,6 +29,11 @@ async def at_once(
     tasks = [asyncio.ensure_future(ask(part)) for part in asked]
     try:
         return await asyncio.gather(*tasks)
+    except CircuitOpen:
+        # One of the others may be the call that probes. Given up, it would leave the circuit open, and so would the
+        # next list of this length, for ever.
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
     finally:
         for task in tasks:
             task.cancel()

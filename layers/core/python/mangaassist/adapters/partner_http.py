@@ -158,6 +158,9 @@ class PartnerHttp:
                 body = self._body(exchange, dependency, path, parameters, request_id)
             except httpx.TimeoutException as error:
                 raise DependencyTimeout(dependency, type(error).__name__) from None
+            except (httpx.InvalidURL, UnicodeEncodeError) as error:
+                # A parameter of half a surrogate pair, or of more than an address holds: this request's own fault.
+                raise RequestRefused(dependency, type(error).__name__) from None
             except httpx.LocalProtocolError as error:
                 raise DependencyError(dependency, type(error).__name__) from None
             except httpx.TransportError as error:

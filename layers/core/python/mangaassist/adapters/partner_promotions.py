@@ -47,11 +47,15 @@ class HttpPromotions:
         self._http, self._now = http, now
 
     async def running(self, *, series_ids: Sequence[str] = (), deadline_ms: int) -> tuple[Promotion, ...]:
-        """Promotions that run now; only those that concern one of ``series_ids``, where any are named."""
+        """Promotions that run now; only those that concern one of ``series_ids``, where any are named.
+
+        What was not asked for is not believed: a service that ignores a parameter must not bring back what is over.
+        """
         known = [series_id for series_id in series_ids if is_id(series_id)]
         if series_ids and not known:
             return ()
-        moment = self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = self._now().astimezone(UTC).replace(microsecond=0)
+        moment, wanted = now.strftime("%Y-%m-%dT%H:%M:%SZ"), frozenset(known)
 
         async def ask(part: Sequence[str]) -> _Promotions:
             return await self._http.get(
@@ -63,7 +67,13 @@ class HttpPromotions:
             )
 
         answers = await at_once(ask, parts(known) or [()])
-        found = {wire.promotion_id: _promotion(wire) for answer in answers for wire in answer.promotions}
+        found = {
+            wire.promotion_id: _promotion(wire)
+            for answer in answers
+            for wire in answer.promotions
+            if datetime.fromisoformat(wire.starts_at) <= now < datetime.fromisoformat(wire.ends_at)
+            and not (wanted and wire.series_ids and wanted.isdisjoint(wire.series_ids))
+        }
         return tuple(found.values())
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mangaassist.errors import DependencyError
 from mangaassist.store.facts import Amount
@@ -27,15 +28,32 @@ class Wire(BaseModel):
 W = TypeVar("W", bound=Wire)
 
 Asin = Annotated[str, Field(pattern=r"^[A-Z0-9]{10}$")]
-Instant = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
-"""ISO 8601 in UTC."""
+
+
+def _exists(text: str) -> str:
+    """The form alone admits the 31st of February.
+
+    Raises:
+        ValueError: there is no such moment.
+    """
+    datetime.fromisoformat(text)
+    return text
+
+
+# In patterns [0-9], because \d is a digit of any script.
+Instant = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$"),
+    AfterValidator(_exists),
+]
+"""ISO 8601 in UTC, a moment that exists."""
 Count = Annotated[int, Field(ge=0)]
 
 
 class Money(Wire):
     """``{"amount": "9.99", "currency": "USD"}``."""
 
-    amount: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,4})?$")]
+    amount: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$")]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
     def fact(self) -> Amount:

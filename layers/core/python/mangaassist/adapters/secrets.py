@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mangaassist.adapters.errors import translate
+from mangaassist.errors import DependencyError
 
 DEPENDENCY: Final = "secrets"
 MAX_AGE_SECONDS: Final = 300
@@ -63,7 +64,10 @@ class SecretVersions:
 
         try:
             answer = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
-            value = str(answer["SecretString"])
+            # A secret that holds bytes has no text.
+            value = answer.get("SecretString")
+            if value is None:
+                raise DependencyError(DEPENDENCY, "SecretString")
         except ClientError as error:
             if (
                 error.response.get("Error", {}).get("Code") == "ResourceNotFoundException"

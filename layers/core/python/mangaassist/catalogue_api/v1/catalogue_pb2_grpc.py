@@ -95,7 +95,8 @@ class CatalogueServiceServicer:
 
     def WatchChanges(self, request, context):
         """Which series change, from now on or from a resume token on, each change once and in order. OUT_OF_RANGE when the
-        token is older than what is kept (7 days): read anew what you need, then watch without a token.
+        token is older than what is kept (7 days): watch without a token and, once its first response is there, read anew
+        what you need. In the other order, a change in between would be lost.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
