@@ -21,9 +21,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.failure_queue import FailureQueue
-from stacks.constructs.log_group import log_group, log_group_name
+from stacks.constructs.log_group import log_group
+from stacks.constructs.log_key import admit_logs
 from stacks.environments import Audit, EnvironmentSettings
 from stacks.log_archive import DAYS_A_YEAR
 
@@ -114,13 +116,7 @@ class AuditStack(EnvironmentStack):
     # --- storage ------------------------------------------------------------------------------------
 
     def _key(self) -> kms.Key:
-        key = kms.Key(
-            self,
-            "Key",
-            description=f"Audit records of {self.settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        key = self.own_key(f"Audit records of {self.settings.name}")
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudtrail.amazonaws.com")],
@@ -159,38 +155,17 @@ class AuditStack(EnvironmentStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
-                resources=["*"],
-                conditions={
-                    "ArnEquals": {
-                        "kms:EncryptionContext:aws:logs:arn": self.format_arn(
-                            service="logs",
-                            resource=f"log-group:{log_group_name(self.settings, LOG_NAME)}",
-                        )
-                    }
-                },
-            )
-        )
+        admit_logs(key, settings=self.settings, name=LOG_NAME)
         return key
 
     def _trail_bucket(self, audit: Audit) -> s3.Bucket:
         days = audit.archive_years * DAYS_A_YEAR
-        return s3.Bucket(
+        return EncryptedBucket(
             self,
             "Records",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=self.removal_policy,
-            # Nobody deletes a record before its time but with a permission of its own that no role here has.
-            object_lock_enabled=True,
-            object_lock_default_retention=s3.ObjectLockRetention.governance(Duration.days(days)),
+            locked_for=Duration.days(days),
             lifecycle_rules=[_freeze_and_forget(days, noncurrent_days=1)],
         )
 
@@ -200,15 +175,10 @@ class AuditStack(EnvironmentStack):
         Versions take the lock's place: what somebody overwrites or deletes can be brought back for 90 days, and the
         trail says who it was.
         """
-        return s3.Bucket(
+        return EncryptedBucket(
             self,
             "ConfigRecords",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=self.removal_policy,
             lifecycle_rules=[
                 _freeze_and_forget(audit.archive_years * DAYS_A_YEAR, noncurrent_days=NONCURRENT_DAYS)

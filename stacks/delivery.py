@@ -31,6 +31,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.edge import EDGE_REGION
 from stacks.environments import ENVIRONMENTS, EnvironmentSettings
 
@@ -132,15 +133,10 @@ class DeliveryStack(Stack):
                 },
             )
         )
-        self.artefacts = s3.Bucket(
+        self.artefacts = EncryptedBucket(
             self,
             "Artefacts",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=RemovalPolicy.RETAIN,
             lifecycle_rules=[
                 s3.LifecycleRule(expiration=Duration.days(90), noncurrent_version_expiration=Duration.days(7))
