@@ -5,7 +5,6 @@ For an account that one environment has for itself; where several share one, the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Duration
@@ -20,6 +19,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.audited_deeds import Deed, deeds
 from stacks.constructs.alarm import Severity, alarm
 from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
@@ -35,23 +35,6 @@ CONFIG_PREFIX: Final = "config"
 LOG_NAME: Final = "audit-trail"
 NONCURRENT_DAYS: Final = 90
 """How long a version of a Config record stays after somebody overwrote or deleted it."""
-
-BLINDING: Final = (
-    "DeleteAlarms",
-    "DeleteConfigurationRecorder",
-    "DeleteDeliveryChannel",
-    "DeleteLogGroup",
-    "DeleteSubscriptionFilter",
-    "DeleteTrail",
-    "DisableAlarmActions",
-    "DisableKey",
-    "PutEventSelectors",
-    "ScheduleKeyDeletion",
-    "StopConfigurationRecorder",
-    "StopLogging",
-    "UpdateTrail",
-)
-"""Calls after which we would see less than before."""
 
 RULES: Final = (
     ("TrailOn", "MULTI_REGION_CLOUD_TRAIL_ENABLED"),
@@ -78,18 +61,6 @@ MangaAssist-NoDefaultSecurityGroup holds every template to that.
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deed:
-    """Something in the trail that somebody should look at."""
-
-    id: str
-    pattern: str
-    what: str
-    runbook: str
-    severity: Severity
-    threshold: int = 0
-
-
 class AuditStack(EnvironmentStack):
     """The trail, the recorder, a bucket for each, and the alarms."""
 
@@ -111,7 +82,8 @@ class AuditStack(EnvironmentStack):
         self.trail = self._trail(sessions_table_arn)
         self.config_role = self._config_role()
         self._config()
-        self._deeds()
+        for deed in deeds(settings):
+            self._watch(deed)
 
     # --- storage ------------------------------------------------------------------------------------
 
@@ -360,50 +332,6 @@ class AuditStack(EnvironmentStack):
         )
 
     # --- alarms -------------------------------------------------------------------------------------
-
-    def _deeds(self) -> None:
-        blinding = " || ".join(f'($.eventName = "{name}")' for name in BLINDING)
-        ours = f"*assumed-role/MangaAssist-{self.settings.name}-*"
-        for deed in (
-            Deed(
-                id="Tampering",
-                pattern=f"{{ {blinding} }}",
-                what="Somebody switched off a trail, a recorder, a key, a log or an alarm",
-                runbook="audit-tampering",
-                severity=Severity.PAGE,
-            ),
-            Deed(
-                id="RootUse",
-                pattern='{ ($.userIdentity.type = "Root") && ($.userIdentity.invokedBy NOT EXISTS) '
-                '&& ($.eventType != "AwsServiceEvent") }',
-                what="Somebody uses the root user of the account",
-                runbook="audit-tampering",
-                severity=Severity.PAGE,
-            ),
-            Deed(
-                id="SecretsRead",
-                pattern=f'{{ ($.eventName = "GetSecretValue") && ($.userIdentity.arn != "{ours}") }}',
-                what="A secret was read by somebody who is none of our functions",
-                runbook="audit-access",
-                severity=Severity.TICKET,
-            ),
-            Deed(
-                id="SessionsRead",
-                pattern='{ ($.eventSource = "dynamodb.amazonaws.com") && ($.eventCategory = "Data") }',
-                what="Conversations were read or changed by somebody who is none of our functions",
-                runbook="audit-access",
-                severity=Severity.TICKET,
-            ),
-            Deed(
-                id="Denied",
-                pattern='{ ($.errorCode = "*UnauthorizedOperation") || ($.errorCode = "AccessDenied*") }',
-                what="Over fifty calls in five minutes were denied: a broken role, or somebody tries doors",
-                runbook="audit-access",
-                severity=Severity.TICKET,
-                threshold=50,
-            ),
-        ):
-            self._watch(deed)
 
     def _watch(self, deed: Deed) -> None:
         found = logs.MetricFilter(
