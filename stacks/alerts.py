@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -33,13 +32,7 @@ class AlertsStack(EnvironmentStack):
             description="Topics that alarms tell, by severity",
             region=region,
         )
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Alarm messages of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Alarm messages of {settings.name}")
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[

@@ -5,7 +5,6 @@ For an account that one environment has for itself; where several share one, the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Duration
@@ -20,10 +19,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.audited_deeds import Deed, deeds
 from stacks.constructs.alarm import Severity, alarm
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.failure_queue import FailureQueue
-from stacks.constructs.log_group import log_group, log_group_name
+from stacks.constructs.log_group import log_group
+from stacks.constructs.log_key import admit_logs
 from stacks.environments import Audit, EnvironmentSettings
 from stacks.log_archive import DAYS_A_YEAR
 
@@ -33,23 +35,6 @@ CONFIG_PREFIX: Final = "config"
 LOG_NAME: Final = "audit-trail"
 NONCURRENT_DAYS: Final = 90
 """How long a version of a Config record stays after somebody overwrote or deleted it."""
-
-BLINDING: Final = (
-    "DeleteAlarms",
-    "DeleteConfigurationRecorder",
-    "DeleteDeliveryChannel",
-    "DeleteLogGroup",
-    "DeleteSubscriptionFilter",
-    "DeleteTrail",
-    "DisableAlarmActions",
-    "DisableKey",
-    "PutEventSelectors",
-    "ScheduleKeyDeletion",
-    "StopConfigurationRecorder",
-    "StopLogging",
-    "UpdateTrail",
-)
-"""Calls after which we would see less than before."""
 
 RULES: Final = (
     ("TrailOn", "MULTI_REGION_CLOUD_TRAIL_ENABLED"),
@@ -76,18 +61,6 @@ MangaAssist-NoDefaultSecurityGroup holds every template to that.
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deed:
-    """Something in the trail that somebody should look at."""
-
-    id: str
-    pattern: str
-    what: str
-    runbook: str
-    severity: Severity
-    threshold: int = 0
-
-
 class AuditStack(EnvironmentStack):
     """The trail, the recorder, a bucket for each, and the alarms."""
 
@@ -109,18 +82,13 @@ class AuditStack(EnvironmentStack):
         self.trail = self._trail(sessions_table_arn)
         self.config_role = self._config_role()
         self._config()
-        self._deeds()
+        for deed in deeds(settings):
+            self._watch(deed)
 
     # --- storage ------------------------------------------------------------------------------------
 
     def _key(self) -> kms.Key:
-        key = kms.Key(
-            self,
-            "Key",
-            description=f"Audit records of {self.settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        key = self.own_key(f"Audit records of {self.settings.name}")
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudtrail.amazonaws.com")],
@@ -159,38 +127,17 @@ class AuditStack(EnvironmentStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"],
-                resources=["*"],
-                conditions={
-                    "ArnEquals": {
-                        "kms:EncryptionContext:aws:logs:arn": self.format_arn(
-                            service="logs",
-                            resource=f"log-group:{log_group_name(self.settings, LOG_NAME)}",
-                        )
-                    }
-                },
-            )
-        )
+        admit_logs(key, settings=self.settings, name=LOG_NAME)
         return key
 
     def _trail_bucket(self, audit: Audit) -> s3.Bucket:
         days = audit.archive_years * DAYS_A_YEAR
-        return s3.Bucket(
+        return EncryptedBucket(
             self,
             "Records",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=self.removal_policy,
-            # Nobody deletes a record before its time but with a permission of its own that no role here has.
-            object_lock_enabled=True,
-            object_lock_default_retention=s3.ObjectLockRetention.governance(Duration.days(days)),
+            locked_for=Duration.days(days),
             lifecycle_rules=[_freeze_and_forget(days, noncurrent_days=1)],
         )
 
@@ -200,15 +147,10 @@ class AuditStack(EnvironmentStack):
         Versions take the lock's place: what somebody overwrites or deletes can be brought back for 90 days, and the
         trail says who it was.
         """
-        return s3.Bucket(
+        return EncryptedBucket(
             self,
             "ConfigRecords",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=self.removal_policy,
             lifecycle_rules=[
                 _freeze_and_forget(audit.archive_years * DAYS_A_YEAR, noncurrent_days=NONCURRENT_DAYS)
@@ -390,50 +332,6 @@ class AuditStack(EnvironmentStack):
         )
 
     # --- alarms -------------------------------------------------------------------------------------
-
-    def _deeds(self) -> None:
-        blinding = " || ".join(f'($.eventName = "{name}")' for name in BLINDING)
-        ours = f"*assumed-role/MangaAssist-{self.settings.name}-*"
-        for deed in (
-            Deed(
-                id="Tampering",
-                pattern=f"{{ {blinding} }}",
-                what="Somebody switched off a trail, a recorder, a key, a log or an alarm",
-                runbook="audit-tampering",
-                severity=Severity.PAGE,
-            ),
-            Deed(
-                id="RootUse",
-                pattern='{ ($.userIdentity.type = "Root") && ($.userIdentity.invokedBy NOT EXISTS) '
-                '&& ($.eventType != "AwsServiceEvent") }',
-                what="Somebody uses the root user of the account",
-                runbook="audit-tampering",
-                severity=Severity.PAGE,
-            ),
-            Deed(
-                id="SecretsRead",
-                pattern=f'{{ ($.eventName = "GetSecretValue") && ($.userIdentity.arn != "{ours}") }}',
-                what="A secret was read by somebody who is none of our functions",
-                runbook="audit-access",
-                severity=Severity.TICKET,
-            ),
-            Deed(
-                id="SessionsRead",
-                pattern='{ ($.eventSource = "dynamodb.amazonaws.com") && ($.eventCategory = "Data") }',
-                what="Conversations were read or changed by somebody who is none of our functions",
-                runbook="audit-access",
-                severity=Severity.TICKET,
-            ),
-            Deed(
-                id="Denied",
-                pattern='{ ($.errorCode = "*UnauthorizedOperation") || ($.errorCode = "AccessDenied*") }',
-                what="Over fifty calls in five minutes were denied: a broken role, or somebody tries doors",
-                runbook="audit-access",
-                severity=Severity.TICKET,
-                threshold=50,
-            ),
-        ):
-            self._watch(deed)
 
     def _watch(self, deed: Deed) -> None:
         found = logs.MetricFilter(

@@ -15,7 +15,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
@@ -42,13 +41,7 @@ class BackupStack(EnvironmentStack):
             tables: what to copy.
         """
         super().__init__(scope, "Backup", settings=settings, description="Copies of the tables")
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Backups of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Backups of {settings.name}")
         self.vault = backup.BackupVault(
             self,
             "Vault",

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_bedrock as bedrock
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.bundling import ROOT
@@ -45,13 +44,7 @@ class BedrockStack(EnvironmentStack):
         CfnOutput(self, "GuardrailVersionNumber", value=version.attr_version)
 
     def _guardrail(self, controls: BedrockControls, rules: dict[str, Any]) -> bedrock.CfnGuardrail:
-        key = kms.Key(
-            self,
-            "Key",
-            description=f"Guardrail of {self.settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        key = self.own_key(f"Guardrail of {self.settings.name}")
         made = bedrock.CfnGuardrail
         guardrail = made(
             self,

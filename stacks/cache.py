@@ -9,7 +9,6 @@ from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticache as elasticache
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
@@ -40,13 +39,7 @@ class CacheStack(EnvironmentStack):
         self, scope: Construct, *, settings: EnvironmentSettings, limits: CacheLimits, network: NetworkStack
     ) -> None:
         super().__init__(scope, "Cache", settings=settings, description="Valkey, reached from the VPC only")
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Cache of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Cache of {settings.name}")
         chat_id = f"{settings.resource_prefix}-chat"
         # IAM wants id and name to be the same.
         self.chat_user = elasticache.CfnUser(

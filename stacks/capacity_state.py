@@ -6,7 +6,6 @@ from typing import Final
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
@@ -25,13 +24,7 @@ class CapacityStateStack(EnvironmentStack):
         super().__init__(
             scope, "CapacityState", settings=settings, description="What was raised and bought, and why"
         )
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Capacity records of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Capacity records of {settings.name}")
         self.table = dynamodb.TableV2(
             self,
             "Table",

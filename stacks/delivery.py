@@ -23,14 +23,14 @@ from aws_cdk import (
     Stack,
     Tags,
 )
-from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.build_project import BuildProject
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.edge import EDGE_REGION
 from stacks.environments import ENVIRONMENTS, EnvironmentSettings
 
@@ -40,20 +40,15 @@ LOOKUP: Final = "lookup"
 DEPLOYING_ROLES: Final = ("deploy", "file-publishing", LOOKUP)
 """Roles that ``cdk bootstrap`` makes in each account and region, named after both; who only reads gets ``LOOKUP``.
 CloudFormation itself uses another one, which nobody here may."""
-IMAGE: Final = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
 PROD_ALARM: Final = "mangaassist-prod-observability-chat-is-down"
 """The composite alarm that says shoppers get no answers; ``stacks/observability.py`` makes it, in prod's account."""
 DOCUMENT: Final = "/mangaassist/deployment"
 """Parameter of this account that holds ``deployment.toml``, unless another one is named."""
 KEY_ALIAS: Final = "alias/mangaassist-delivery"
 GITHUB: Final = "token.actions.githubusercontent.com"
-LOG_RETENTION: Final = logs.RetentionDays.ONE_YEAR
 
-_SETUP: Final = {"runtime-versions": {"python": "3.13"}}
 _PREPARE: Final = ("make setup", 'export PATH="$PWD/.venv/bin:$PATH"')
 _RELEASE: Final = "python -m tools.delivery.release"
-_NOT_HANDED_ON: Final = (".venv/**/*", "node_modules/**/*", ".twin/**/*", "build/**/*", "test-results/**/*")
-"""What each step sets up by itself; links and executables do not survive the archive anyway."""
 _VERIFIED: Final = "verified"
 """The artefact of the gate, and the namespace of its digests."""
 _DEPLOYED: Final = "deployed"
@@ -132,15 +127,10 @@ class DeliveryStack(Stack):
                 },
             )
         )
-        self.artefacts = s3.Bucket(
+        self.artefacts = EncryptedBucket(
             self,
             "Artefacts",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=RemovalPolicy.RETAIN,
             lifecycle_rules=[
                 s3.LifecycleRule(expiration=Duration.days(90), noncurrent_version_expiration=Duration.days(7))
@@ -183,11 +173,14 @@ class DeliveryStack(Stack):
         """The parameter that holds what the organisation brings."""
         return self.format_arn(service="ssm", resource=f"parameter{self.document.value_as_string}")
 
-    def _verify(self) -> Project:
+    def _verify(self) -> BuildProject:
         digests = {_digest_variable(target): target for target in TARGETS}
-        project = Project(
+        project = BuildProject(
             self,
             "Verify",
+            key=self.key,
+            artefacts=self.artefacts,
+            connection_arn=self.connection.value_as_string,
             description="The gate, in a fresh checkout; then the assemblies that go to accounts, and their digests",
             minutes=60,
             commands=(
@@ -210,7 +203,7 @@ class DeliveryStack(Stack):
         project.allow("ssm:GetParameter", on=[self.document_arn])
         return project
 
-    def _step(self, target: str, step: str) -> Project:
+    def _step(self, target: str, step: str) -> BuildProject:
         cdk = f"node_modules/.bin/cdk --app cdk.out/delivered/{target}"
         commands = {
             "show": (
@@ -229,9 +222,12 @@ class DeliveryStack(Stack):
             ),
             "watch": (f'{_RELEASE} watch {target} --alarm {PROD_ALARM} --since "$DEPLOYED_AT"',),
         }[step]
-        project = Project(
+        project = BuildProject(
             self,
             f"{target.capitalize()}{step.capitalize()}",
+            key=self.key,
+            artefacts=self.artefacts,
+            connection_arn=self.connection.value_as_string,
             description=f"{step} of {target}",
             minutes=_MINUTES[step],
             commands=(*_PREPARE, *commands),
@@ -411,86 +407,6 @@ class DeliveryStack(Stack):
         role.add_to_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=assumed))
         CfnOutput(self, f"{name}RoleArn", value=role.role_arn)
         return role
-
-
-class Project(Construct):
-    """A CodeBuild project that runs a list of commands, with a role that can do that and what it is allowed."""
-
-    def __init__(
-        self,
-        scope: DeliveryStack,
-        id: str,
-        *,
-        description: str,
-        minutes: int,
-        commands: tuple[str, ...],
-        variables: dict[str, str] | None = None,
-        exported: tuple[str, ...] = (),
-        hands_on: bool = False,
-    ) -> None:
-        super().__init__(scope, id)
-        self.name = f"mangaassist-{id.lower()}"
-        group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/codebuild/{self.name}",
-            encryption_key=scope.key,
-            retention=LOG_RETENTION,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
-        self.allow("logs:CreateLogStream", "logs:PutLogEvents", on=[group.log_group_arn])
-        self.allow(
-            "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", on=[scope.artefacts.arn_for_objects("*")]
-        )
-        self.allow("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", on=[scope.key.key_arn])
-        # The checkout is a full clone, which the connection hands out.
-        self.allow(
-            "codestar-connections:UseConnection",
-            "codeconnections:UseConnection",
-            on=[scope.connection.value_as_string],
-        )
-        specification: dict[str, Any] = {
-            "version": "0.2",
-            "phases": {"install": _SETUP, "build": {"commands": list(commands)}},
-        }
-        if exported:
-            specification["env"] = {"exported-variables": list(exported)}
-        if hands_on:
-            specification["artifacts"] = {"files": ["**/*"], "exclude-paths": list(_NOT_HANDED_ON)}
-        project = codebuild.CfnProject(
-            self,
-            "Project",
-            name=self.name,
-            description=description,
-            service_role=self.role.role_arn,
-            encryption_key=scope.key.key_arn,
-            timeout_in_minutes=minutes,
-            queued_timeout_in_minutes=60,
-            source=codebuild.CfnProject.SourceProperty(
-                type="CODEPIPELINE", build_spec=scope.to_json_string(specification)
-            ),
-            artifacts=codebuild.CfnProject.ArtifactsProperty(type="CODEPIPELINE"),
-            environment=codebuild.CfnProject.EnvironmentProperty(
-                type="ARM_CONTAINER",
-                compute_type="BUILD_GENERAL1_LARGE",
-                image=IMAGE,
-                environment_variables=[
-                    codebuild.CfnProject.EnvironmentVariableProperty(name=name, value=value)
-                    for name, value in (variables or {}).items()
-                ],
-            ),
-            logs_config=codebuild.CfnProject.LogsConfigProperty(
-                cloud_watch_logs=codebuild.CfnProject.CloudWatchLogsConfigProperty(
-                    status="ENABLED", group_name=group.log_group_name
-                )
-            ),
-        )
-        self.arn = project.attr_arn
-
-    def allow(self, *actions: str, on: list[str]) -> None:
-        """Let the project perform ``actions`` on the resources ``on`` (ARNs)."""
-        self.role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=on))
 
 
 def _digest_variable(target: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Final
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -15,6 +15,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.failure_queue import FailureQueue
 from stacks.constructs.feed_replication import FeedReplication
@@ -70,7 +71,7 @@ class IngestStack(EnvironmentStack):
                 self, "Feed", feed_replica_name(self, settings, settings.region)
             )
         else:
-            self.key = self._own_key()
+            self.key = self.own_key(f"Catalogue of {settings.name}")
             self.catalogue = self._own_catalogue()
             self.feed = self._own_feed()
         self.failures = FailureQueue(self, "Failures", settings=settings)
@@ -132,15 +133,6 @@ class IngestStack(EnvironmentStack):
         CfnOutput(self, "FeedBucketName", value=self.feed.bucket_name)
         CfnOutput(self, "IngestFunctionName", value=self.function.function.function_name)
 
-    def _own_key(self) -> kms.Key:
-        return kms.Key(
-            self,
-            "Key",
-            description=f"Catalogue of {self.settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
-
     def _own_catalogue(self) -> dynamodb.TableV2:
         settings = self.settings
         return dynamodb.TableV2(
@@ -162,16 +154,10 @@ class IngestStack(EnvironmentStack):
         )
 
     def _own_feed(self) -> s3.Bucket:
-        feed = s3.Bucket(
+        return EncryptedBucket(
             self,
             "Feed",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            # One data key for many objects, instead of a call to KMS for each.
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=self.removal_policy,
             lifecycle_rules=[
                 s3.LifecycleRule(
@@ -180,16 +166,8 @@ class IngestStack(EnvironmentStack):
                 ),
                 s3.LifecycleRule(prefix=QUARANTINE_PREFIX, expiration=Duration.days(90)),
             ],
+            reports_changes=True,
         )
-        # Set on the resource itself: the construct's own switch deploys a function with managed permissions to do it.
-        cast(
-            "s3.CfnBucket", feed.node.default_child
-        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
-                event_bridge_enabled=True
-            )
-        )
-        return feed
 
     def grant_catalogue(self, function: PythonFunction, *actions: str) -> None:
         """Let ``function`` perform ``actions`` on the table, and use its key through DynamoDB only."""

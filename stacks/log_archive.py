@@ -13,12 +13,12 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.alarm import Severity, alarm
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.log_group import log_group
 from stacks.environments import EnvironmentSettings, LogArchive
@@ -39,22 +39,11 @@ class LogArchiveStack(EnvironmentStack):
             scope, "LogArchive", settings=settings, description="Keeps the logs of all functions for years"
         )
         groups = [node for node in scope.node.find_all() if isinstance(node, logs.LogGroup)]
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Archived logs of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
-        self.bucket = s3.Bucket(
+        self.key = self.own_key(f"Archived logs of {settings.name}")
+        self.bucket = EncryptedBucket(
             self,
             "Bucket",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            key=self.key,
             removal_policy=self.removal_policy,
             lifecycle_rules=[
                 s3.LifecycleRule(

@@ -10,12 +10,12 @@ from typing import Final, get_args
 
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.serving_images import repository_arn, serving_image, training_image
 from stacks.constructs.training_code import training_code
@@ -42,25 +42,14 @@ class ModelRegistryStack(EnvironmentStack):
             scope, "ModelRegistry", settings=settings, description="Model artefacts, versions and training"
         )
         self._fleets = {"intent": models.intent, "reranker": models.reranker}
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Models of {settings.name}: artefacts, captured answers, instance volumes",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Models of {settings.name}: artefacts, captured answers, instance volumes")
         # Known beforehand, so that the endpoints' stack imports nothing of the bucket and neither holds the other up.
         self.bucket_name = f"{settings.resource_prefix}-models-{self.account}"
-        self.bucket = s3.Bucket(
+        self.bucket = EncryptedBucket(
             self,
             "Artefacts",
-            bucket_name=self.bucket_name,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            name=self.bucket_name,
+            key=self.key,
             removal_policy=self.removal_policy,
             lifecycle_rules=[
                 s3.LifecycleRule(

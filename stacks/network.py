@@ -10,7 +10,6 @@ from typing import Final
 import jsii
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.constructs.environment_stack import EnvironmentStack
@@ -307,13 +306,7 @@ class NetworkStack(EnvironmentStack):
         )
 
     def _log_flows(self, settings: EnvironmentSettings) -> None:
-        key = kms.Key(
-            self,
-            "FlowLogsKey",
-            description=f"Flow logs of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        key = self.own_key(f"Flow logs of {settings.name}", id="FlowLogsKey")
         name = "network"
         admit_logs(key, settings=settings, name=name)
         group = log_group(self, "FlowLogs", settings=settings, name=name, key=key)

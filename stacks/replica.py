@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from aws_cdk import CfnOutput, Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.constructs.encrypted_bucket import EncryptedBucket
 from stacks.constructs.environment_stack import EnvironmentStack
 from stacks.constructs.failover import standby_region, switch_alarm
 from stacks.constructs.replicas import feed_replica_name, replica_key_alias, replica_key_export
@@ -31,35 +29,17 @@ class ReplicaStack(EnvironmentStack):
             description=f"Key and feed bucket of the replicas in {region}",
             region=region,
         )
-        self.key = kms.Key(
-            self,
-            "Key",
-            alias=replica_key_alias(settings),
-            description=f"Replicas of {settings.name} in {region}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Replicas of {settings.name} in {region}", alias=replica_key_alias(settings))
         self._admit_secrets(settings)
-        self.feed = s3.Bucket(
+        self.feed = EncryptedBucket(
             self,
             "Feed",
-            bucket_name=feed_replica_name(self, settings, region),
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=self.key,
-            bucket_key_enabled=True,
-            enforce_ssl=True,
-            versioned=True,
+            name=feed_replica_name(self, settings, region),
+            key=self.key,
             removal_policy=self.removal_policy,
             lifecycle_rules=[s3.LifecycleRule(noncurrent_version_expiration=Duration.days(90))],
-        )
-        # For the ingestion of the standby, whose rule is off until it serves. Set as the feed bucket's own is.
-        cast(
-            "s3.CfnBucket", self.feed.node.default_child
-        ).notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
-                event_bridge_enabled=True
-            )
+            # To the ingestion of the standby, whose rule is off until it serves.
+            reports_changes=True,
         )
         if settings.fails_over and standby_region(settings) == region:
             switch_alarm(self, settings=settings)

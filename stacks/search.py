@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_opensearchserverless as aoss
 from constructs import Construct
 
@@ -46,13 +45,7 @@ class SearchStack(EnvironmentStack):
         super().__init__(scope, "Search", settings=settings, description="Vector collection of the catalogue")
         self.collection_name = settings.resource_prefix
         resource = f"collection/{self.collection_name}"
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Catalogue index of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Catalogue index of {settings.name}")
         # Create-only: the key that is there when the collection is made stays its key.
         encryption = aoss.CfnSecurityPolicy(
             self,

@@ -34,13 +34,7 @@ class SessionsStack(EnvironmentStack):
         CfnOutput(self, "SessionsTableName", value=self.table.table_name)
 
     def _own(self, settings: EnvironmentSettings) -> tuple[kms.Key, dynamodb.TableV2]:
-        key = kms.Key(
-            self,
-            "Key",
-            description=f"Sessions of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        key = self.own_key(f"Sessions of {settings.name}")
         table = dynamodb.TableV2(
             self,
             "Table",

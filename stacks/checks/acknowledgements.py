@@ -1,16 +1,19 @@
-"""Findings of cdk-nag that we live with: the narrowest construct, the exact finding, the reason."""
+"""Findings that we live with in an environment, and in the stack that delivers to all of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import IConstruct
 
-from stacks.alerts import AlertsStack
-from stacks.constructs.python_function import PythonFunction
+from stacks.checks.acknowledge import acknowledge, functions_of, logical_id
+from stacks.checks.shared_acknowledgements import (
+    acknowledge_alerts,
+    acknowledge_chat,
+    acknowledge_model_policy,
+)
+from stacks.ingest import FEED_PREFIX, QUARANTINE_PREFIX
 
 if TYPE_CHECKING:
     from stacks.application import MangaAssist
@@ -21,14 +24,14 @@ ENCRYPTED: Final = "MangaAssist::MangaAssist-DataIsEncrypted"
 
 def acknowledge_findings(stacks: MangaAssist) -> None:
     """Record every exception of one environment."""
-    for function in _functions(stacks):
-        _accept(
+    for function in functions_of(stacks.chat.node.root):
+        acknowledge(
             function.role,
             "AwsSolutions-IAM5[Resource::*]",
             "X-Ray's two write actions take no resource, nor do the lists and statistics that the capacity functions read; Lambda asks for the network interface actions on all of them and "
             "the function itself is denied these; rule MangaAssist-NoWildcardResources holds '*' to these actions",
         )
-        _accept(
+        acknowledge(
             function.function,
             "AwsSolutions-L1",
             "Python 3.13 on purpose: supported as long as 3.14 (June 2029), and what every measurement here was made with",
@@ -37,15 +40,15 @@ def acknowledge_findings(stacks: MangaAssist) -> None:
     _network(stacks)
     _replicas(stacks)
     _backup(stacks)
-    _model_policy(stacks)
+    acknowledge_model_policy(stacks.policy)
     _models(stacks)
     _ingest(stacks)
     _catalogue(stacks)
-    _chat(stacks)
+    acknowledge_chat(stacks.chat)
     _capacity(stacks)
     _web(stacks)
     _identity(stacks)
-    _alerts(stacks)
+    acknowledge_alerts(stacks.chat.node.root)
     _log_archive(stacks)
     _audit(stacks)
 
@@ -57,7 +60,7 @@ def _operations(stacks: MangaAssist) -> None:
         if (isinstance(node, logs.CfnLogGroup) and node.kms_key_id is None) or (
             isinstance(node, sqs.CfnQueue) and node.kms_master_key_id is None
         ):
-            _accept(
+            acknowledge(
                 node,
                 ENCRYPTED,
                 "an environment without shoppers: the service's own key, and no dollar a month for one of ours; staging and "
@@ -70,7 +73,7 @@ def _network(stacks: MangaAssist) -> None:
         return
     vpc = stacks.network.vpc
     for subnet in (*vpc.public_subnets, *vpc.private_subnets):
-        _accept(
+        acknowledge(
             subnet,
             "CloudFormation-Validate::W3010",
             "named on purpose: Fn::GetAZs may answer otherwise one day, which would replace the subnets and all in them",
@@ -79,7 +82,7 @@ def _network(stacks: MangaAssist) -> None:
 
 def _replicas(stacks: MangaAssist) -> None:
     for replica in stacks.replicas:
-        _accept(
+        acknowledge(
             replica.feed,
             "AwsSolutions-S1",
             "a copy that only S3 writes and nobody reads unless a region is lost; the trail of stack Audit has who touches it",
@@ -87,19 +90,19 @@ def _replicas(stacks: MangaAssist) -> None:
     copied = stacks.ingest.replication
     if copied is None:
         return
-    _accept(
+    acknowledge(
         copied.role,
-        f"AwsSolutions-IAM5[Resource::<{_logical_id(stacks.ingest.feed)}.Arn>/feed/*]",
+        f"AwsSolutions-IAM5[Resource::<{logical_id(stacks.ingest.feed)}.Arn>/feed/*]",
         "copies any feed file: file names are chosen by whoever uploads",
     )
     for region in stacks.ingest.settings.replica_regions:
-        _accept(
+        acknowledge(
             copied.role,
             f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{stacks.ingest.settings.resource_prefix}-feed-{region}-"
             "<AWS::AccountId>/feed/*]",
             "writes the copy of any feed file",
         )
-        _accept(
+        acknowledge(
             copied.role,
             f"AwsSolutions-IAM5[Resource::arn:aws:kms:{region}:<AWS::AccountId>:key/*]",
             "the key's id is made in the other region; a condition holds the statement to the one key with our alias",
@@ -110,7 +113,7 @@ def _backup(stacks: MangaAssist) -> None:
     if stacks.backup is None:
         return
     for role, purpose in ((stacks.backup.role, "Backup"), (stacks.backup.restore_role, "Restores")):
-        _accept(
+        acknowledge(
             role,
             "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
             f"AWSBackupServiceRolePolicyFor{purpose}]",
@@ -119,23 +122,13 @@ def _backup(stacks: MangaAssist) -> None:
         )
 
 
-def _model_policy(stacks: MangaAssist) -> None:
-    policy = stacks.policy
-    _accept(
-        policy.seed.role,
-        f"AwsSolutions-IAM5[Resource::arn:aws:appconfig:{policy.region}:<AWS::AccountId>:application/"
-        f"<{_logical_id(policy.application)}>/environment/<{_logical_id(policy.policy_environment)}>/deployment/*]",
-        "watches the one deployment it starts, whose number AppConfig makes",
-    )
-
-
 def _models(stacks: MangaAssist) -> None:
     registry, models = stacks.registry, stacks.models
     if registry is None or models is None:
         return
     prefix = registry.settings.resource_prefix
     objects = f"arn:aws:s3:::{prefix}-models-<AWS::AccountId>"
-    _accept(
+    acknowledge(
         registry.bucket,
         "AwsSolutions-S1",
         "holds models and captured answers without a word of a shopper's; prod's trail (stack Audit) has who touches it",
@@ -171,9 +164,9 @@ def _models(stacks: MangaAssist) -> None:
             for group in ("TrainingJobs", "ProcessingJobs")
         ),
     ):
-        _accept(registry.pipeline_role, f"AwsSolutions-IAM5[Resource::{finding}]", reason)
+        acknowledge(registry.pipeline_role, f"AwsSolutions-IAM5[Resource::{finding}]", reason)
     for role, endpoint in models.endpoints.items():
-        _accept(
+        acknowledge(
             endpoint.role,
             "AwsSolutions-IAM5[Resource::*]",
             "actions that take no resource, and those by which SageMaker puts instances into the VPC; rule "
@@ -184,29 +177,29 @@ def _models(stacks: MangaAssist) -> None:
             ("runs", "as released: a pipeline execution is a new key"),
             ("captured", "SageMaker names captured files by the hour"),
         ):
-            _accept(endpoint.role, f"AwsSolutions-IAM5[Resource::{objects}/{place}/{role}/*]", reason)
-    _accept(
+            acknowledge(endpoint.role, f"AwsSolutions-IAM5[Resource::{objects}/{place}/{role}/*]", reason)
+    acknowledge(
         models.failures, "AwsSolutions-SQS3", "is itself where failed events end; an alarm watches its depth"
     )
 
 
 def _ingest(stacks: MangaAssist) -> None:
     ingest = stacks.ingest
-    _accept(
+    acknowledge(
         ingest.feed,
         "AwsSolutions-S1",
         "holds catalogue facts that the shop publishes anyway; each upload leaves an ingest run record",
     )
-    _accept(
+    acknowledge(
         ingest.failures, "AwsSolutions-SQS3", "is itself where failed events end; an alarm watches its depth"
     )
     for prefix, reason in (
-        ("feed/", "reads any feed file: file names are chosen by whoever uploads"),
-        ("quarantine/", "writes refused lines beside each other, named after their feed file"),
+        (FEED_PREFIX, "reads any feed file: file names are chosen by whoever uploads"),
+        (QUARANTINE_PREFIX, "writes refused lines beside each other, named after their feed file"),
     ):
-        _accept(
+        acknowledge(
             ingest.function.role,
-            f"AwsSolutions-IAM5[Resource::<{_logical_id(ingest.feed)}.Arn>/{prefix}*]",
+            f"AwsSolutions-IAM5[Resource::<{logical_id(ingest.feed)}.Arn>/{prefix}*]",
             reason,
         )
 
@@ -215,76 +208,31 @@ def _catalogue(stacks: MangaAssist) -> None:
     catalogue = stacks.catalogue
     if catalogue is None:
         return
-    _accept(
+    acknowledge(
         catalogue.execution_role,
         "AwsSolutions-IAM5[Resource::*]",
         "ecr:GetAuthorizationToken takes no resource; rule MangaAssist-NoWildcardResources holds '*' to it",
     )
-    _accept(
+    acknowledge(
         catalogue.task,
         "AwsSolutions-ECS2",
         "names and levels, which whoever reads the template knows; the service is given no secret",
     )
-    _accept(
+    acknowledge(
         catalogue.balancer.access_log,
         "AwsSolutions-S1",
         "is itself an access log, which only Elastic Load Balancing writes; prod's trail (stack Audit) has who reads it",
     )
 
 
-def _chat(stacks: MangaAssist) -> None:
-    chat = stacks.chat
-    for key, route in chat.websocket.routes.items():
-        if key != "$connect":
-            _accept(
-                route,
-                "AwsSolutions-APIG4",
-                "API Gateway runs WebSocket authorizers on $connect only; the connection keeps the identity it got there",
-            )
-    if chat.settings.domains is None:
-        reason = (
-            "without names of our own CloudFront has no other way to the APIs; functions at the door refuse what lacks its "
-            "secret"
-            if chat.settings.edge
-            else "the twin has no edge and no other way in"
-        )
-        for api in (chat.websocket.api, chat.http.api):
-            _accept(api, "MangaAssist::MangaAssist-DefaultEndpointsClosed", reason)
-    _accept(
-        chat.guest_token_route,
-        "AwsSolutions-APIG4",
-        "this is where somebody without an identity gets one; the stage is throttled",
-    )
-    _accept(
-        chat.websocket.log_role,
-        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
-        "AmazonAPIGatewayPushToCloudWatchLogs]",
-        "API Gateway accepts no narrower role: it uses one per account and region for the logs of every API",
-    )
-    if chat.rotation is None:
-        _accept(chat.secret, "AwsSolutions-SMG4", "the twin is made anew with every start, its secrets too")
-    if chat.origin_secret is not None:
-        _accept(
-            chat.origin_secret,
-            "AwsSolutions-SMG4",
-            "rotated by the schedule of the Web stack, where the distribution is that has to send the new value",
-        )
-    _accept(
-        chat.message.role,
-        f"AwsSolutions-IAM5[Resource::arn:aws:execute-api:{chat.region}:<AWS::AccountId>:"
-        f"<{_logical_id(chat.websocket.api)}>/live/POST/@connections/*]",
-        "connection ids are made by API Gateway at run time",
-    )
-
-
 def _capacity(stacks: MangaAssist) -> None:
     capacity = stacks.capacity
-    _accept(
+    acknowledge(
         capacity.missed,
         "AwsSolutions-SQS3",
         "is itself where ticks end that failed; an alarm watches its depth",
     )
-    _accept(
+    acknowledge(
         capacity.prewarm.role,
         f"AwsSolutions-IAM5[Resource::arn:aws:application-autoscaling:{capacity.region}:<AWS::AccountId>:"
         "scalable-target/*]",
@@ -292,7 +240,7 @@ def _capacity(stacks: MangaAssist) -> None:
     )
     for role in (capacity.model_capacity.role, stacks.chat.message.role):
         if capacity.settings.capacity.throughput:
-            _accept(
+            acknowledge(
                 role,
                 f"AwsSolutions-IAM5[Resource::arn:aws:bedrock:{capacity.region}:<AWS::AccountId>:provisioned-model/*]",
                 "every purchase gets a new ARN; conditions on the environment's tag hold it to our own",
@@ -301,32 +249,32 @@ def _capacity(stacks: MangaAssist) -> None:
 
 def _web(stacks: MangaAssist) -> None:
     web = stacks.web
-    _accept(web.bucket, "AwsSolutions-S1", "holds the public page only and is read by CloudFront alone")
-    _accept(
+    acknowledge(web.bucket, "AwsSolutions-S1", "holds the public page only and is read by CloudFront alone")
+    acknowledge(
         web.bucket,
         ENCRYPTED,
         "holds the public page only: whoever is kept from a key reads it on the web, and the key's policy would have to name "
         "the distribution that names the bucket",
     )
-    _accept(
+    acknowledge(
         web.publisher.role,
-        f"AwsSolutions-IAM5[Resource::<{_logical_id(web.bucket)}.Arn>/*]",
+        f"AwsSolutions-IAM5[Resource::<{logical_id(web.bucket)}.Arn>/*]",
         "writes every file of the page, and the bucket holds nothing else",
     )
-    _accept(web.distribution, "AwsSolutions-CFR1", "the shop sells worldwide")
+    acknowledge(web.distribution, "AwsSolutions-CFR1", "the shop sells worldwide")
     if stacks.edge is None:
-        _accept(
+        acknowledge(
             web.distribution,
             "AwsSolutions-CFR2",
             "the twin is reached from its own machine alone; every environment in AWS has a web ACL",
         )
-    _accept(
+    acknowledge(
         web.distribution,
         "AwsSolutions-CFR3",
         "logged by standard logging v2, which the rule does not know: stack EdgeWatch, where there is an edge",
     )
     if web.settings.domains is None:
-        _accept(
+        acknowledge(
             web.distribution,
             "AwsSolutions-CFR4",
             "without a domain of our own CloudFront's certificate decides; with one TLS 1.2 is the minimum",
@@ -338,41 +286,31 @@ def _identity(stacks: MangaAssist) -> None:
     if identity is None or identity.settings.identity is None:
         return
     if identity.settings.identity.mfa == "optional":
-        _accept(
+        acknowledge(
             identity.pool,
             "AwsSolutions-COG2",
             "test shoppers sign in without a second factor; prod requires one",
         )
     if not identity.settings.identity.threat_protection:
-        _accept(
+        acknowledge(
             identity.pool,
             "AwsSolutions-COG8",
             "paid per shopper, and test shoppers have nothing to lose; prod cannot do without",
         )
 
 
-def _alerts(stacks: MangaAssist) -> None:
-    for node in stacks.alerts.node.root.node.find_all():
-        if isinstance(node, AlertsStack):
-            _accept(
-                node.undelivered,
-                "AwsSolutions-SQS3",
-                "is itself where undelivered alarms end; an alarm watches its depth",
-            )
-
-
 def _log_archive(stacks: MangaAssist) -> None:
     archive = stacks.log_archive
     if archive is None:
         return
-    _accept(
+    acknowledge(
         archive.bucket,
         "AwsSolutions-S1",
         "only Firehose writes it and nobody reads it but by hand; the trail of stack Audit has who did",
     )
-    _accept(
+    acknowledge(
         archive.delivery_role,
-        f"AwsSolutions-IAM5[Resource::<{_logical_id(archive.bucket)}.Arn>/*]",
+        f"AwsSolutions-IAM5[Resource::<{logical_id(archive.bucket)}.Arn>/*]",
         "Firehose names the objects by their time, and the bucket holds nothing else",
     )
 
@@ -382,13 +320,15 @@ def _audit(stacks: MangaAssist) -> None:
     if audit is None:
         return
     for bucket in (audit.bucket, audit.config_bucket):
-        _accept(
+        acknowledge(
             bucket,
             "AwsSolutions-S1",
             "the trail itself records who reads or deletes these records, in an object-locked bucket",
         )
-    _accept(audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth")
-    _accept(
+    acknowledge(
+        audit.findings, "AwsSolutions-SQS3", "is itself where findings end; an alarm watches its depth"
+    )
+    acknowledge(
         audit.config_role,
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWS_ConfigRole]",
         "AWS keeps this policy in step with the resource types that Config can read; only Config, for this account, may "
@@ -398,32 +338,14 @@ def _audit(stacks: MangaAssist) -> None:
 
 def acknowledge_delivery(stack: DeliveryStack) -> None:
     """Record the exceptions of the stack that delivers."""
-    _accept(
+    acknowledge(
         stack.artefacts,
         "AwsSolutions-S1",
         "only the pipeline's roles may write and read it, and what is deployed from it is held against its digest",
     )
     for role in (stack.pipeline_role, *(project.role for project in stack.projects.values())):
-        _accept(
+        acknowledge(
             role,
-            f"AwsSolutions-IAM5[Resource::<{_logical_id(stack.artefacts)}.Arn>/*]",
+            f"AwsSolutions-IAM5[Resource::<{logical_id(stack.artefacts)}.Arn>/*]",
             "the pipeline names its artefacts at run time, and the bucket holds nothing else",
         )
-
-
-def _accept(construct: IConstruct, finding: str, reason: str) -> None:
-    account = Stack.of(construct).account
-    if not Token.is_unresolved(account):
-        finding = finding.replace("<AWS::AccountId>", account)
-    Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
-
-
-def _functions(stacks: MangaAssist) -> list[PythonFunction]:
-    nodes = stacks.chat.node.root.node.find_all()
-    return [node for node in nodes if isinstance(node, PythonFunction)]
-
-
-def _logical_id(construct: IConstruct) -> str:
-    """As cdk-nag writes it in a finding: the logical id of the construct's own resource."""
-    resource = cast("CfnResource", construct.node.default_child or construct)
-    return str(resource.stack.resolve(resource.logical_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aws_cdk import Environment, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.environments import EnvironmentSettings
@@ -47,3 +48,14 @@ class EnvironmentStack(Stack):
     def removal_policy(self) -> RemovalPolicy:
         """What happens to data when the stack goes."""
         return RemovalPolicy.RETAIN if self.settings.protection.retain else RemovalPolicy.DESTROY
+
+    def own_key(self, description: str, *, id: str = "Key", alias: str | None = None) -> kms.Key:
+        """A key of this stack's own, renewed every year, which stays as long as the data under it."""
+        return kms.Key(
+            self,
+            id,
+            alias=alias,
+            description=description,
+            enable_key_rotation=True,
+            removal_policy=self.removal_policy,
+        )

@@ -31,13 +31,7 @@ class KeysStack(EnvironmentStack):
             description="The key of log groups and queues",
             region=region,
         )
-        self.key = kms.Key(
-            self,
-            "Key",
-            description=f"Log groups and queues of {settings.name}",
-            enable_key_rotation=True,
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.own_key(f"Log groups and queues of {settings.name}")
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
