@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
 from mangaassist.adapters import clients
@@ -148,6 +149,10 @@ def test_the_sdk_finds_the_role_and_may_do_what_it_allows(deployed: dict[str, st
     assert role is not None
     assert role == deployed["Role"]
     dynamodb = identity.dynamodb(role)
+    assert boto3.DEFAULT_SESSION is not None
+    found = boto3.DEFAULT_SESSION.get_credentials()
+    assert isinstance(found, RefreshableCredentials)
+    assert found.method == "container-role"
     assert "Item" not in dynamodb.get_item(TableName=deployed["Mine"], Key=KEY)
     for refused in (
         lambda: dynamodb.get_item(TableName=deployed["Other"], Key=KEY),
