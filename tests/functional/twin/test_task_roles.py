@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from mangaassist.adapters import clients
 from tests.functional.twin.emulators import Emulator
+from tools.twin.catalogue import __main__ as program
 from tools.twin.catalogue import identity
 from tools.twin.catalogue.__main__ import Host, create_app
 from tools.twin.layout import ACCOUNT, REGION
@@ -180,15 +182,23 @@ def test_a_client_made_after_a_deployment_signs_as_the_new_role(deployed: dict[s
         identity.dynamodb(deployed["Role"]).get_item(TableName=deployed["Other"], Key=KEY)
 
 
-def controls(outputs: Path) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=create_app(Host(outputs, 0)))
-    return httpx.AsyncClient(transport=transport, base_url="http://catalogue")
+@asynccontextmanager
+async def controls(outputs: Path) -> AsyncIterator[httpx.AsyncClient]:
+    host = Host(outputs, 0)
+    transport = httpx.ASGITransport(app=create_app(host))
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://catalogue") as client:
+            yield client
+    finally:
+        await host.close()
 
 
 @pytest.mark.usefixtures("container")
 async def test_a_catalogue_that_cannot_tell_who_it_is_says_so_and_stays(
     patched: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # A role that is given against its trust then fails at once instead of waiting for a table.
+    monkeypatch.setattr(program, "LOADED_WITHIN_SECONDS", 0)
     patched.deploy("mute", task("mute", principal="lambda"))
     outputs = tmp_path / "outputs.json"
     outputs.write_text(json.dumps({"MangaAssist-prod-Ingest": {"CatalogueTableName": "any"}}))
