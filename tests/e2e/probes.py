@@ -29,7 +29,7 @@ STRONG_MODEL: Final = "global.anthropic.claude-sonnet-5-5"
 
 @dataclass(frozen=True)
 class Caller:
-    """A function of the twin, with the credentials it runs under."""
+    """A function or a task of the twin, with the credentials it runs under."""
 
     twin: Twin
     name: str
@@ -40,6 +40,14 @@ class Caller:
         """The deployed function ``name``."""
         answer = httpx.get(f"{twin.urls().emulator}/_twin/credentials/{name}", trust_env=False)
         return cls(twin, name, answer.raise_for_status().json())
+
+    @classmethod
+    def task(cls, twin: Twin, container: str) -> Caller:
+        """The deployed task with a container of this name, which finds its keys where this looks for them."""
+        url = f"{twin.urls().emulator}/_twin/task-credentials/{container}"
+        found = httpx.get(url, trust_env=False).raise_for_status().json()
+        values = (found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
+        return cls(twin, container, dict(zip(SECRETS, values, strict=True)))
 
     @classmethod
     def root(cls, twin: Twin) -> Caller:
@@ -325,7 +333,7 @@ PROBES: Final[Mapping[str, Probe]] = {
     **{f"{verb.__name__} sessions": verb("sessions") for verb in (get, put, update, delete, query, scan)},
     **{
         f"{verb.__name__} catalogue": verb("catalogue")
-        for verb in (get, put, update, batch_get, batch_write, delete, scan)
+        for verb in (get, put, update, batch_get, batch_write, delete, query, scan)
     },
     **{f"{verb.__name__} capacity": verb("capacity") for verb in (get, put, scan)},
     "read guest secret": read_secret("guest_secret"),
@@ -365,6 +373,9 @@ PROBES: Final[Mapping[str, Probe]] = {
     "log elsewhere": log_elsewhere,
     "drop sessions": lambda caller, _: caller.client("dynamodb").delete_table(
         TableName=caller.output("Sessions", "SessionsTableName")
+    ),
+    "drop catalogue": lambda caller, _: caller.client("dynamodb").delete_table(
+        TableName=caller.output("Ingest", "CatalogueTableName")
     ),
     "change a function": lambda caller, _: caller.client("lambda").update_function_configuration(
         FunctionName=caller.output("Chat", "MessageFunctionName"), Description="probe"

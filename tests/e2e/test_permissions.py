@@ -1,4 +1,4 @@
-"""Every function's role, tried out: its duties are allowed, everything else is denied."""
+"""The role of every function and of the catalogue's task, tried out: its duties are allowed, everything else is denied."""
 
 from __future__ import annotations
 
@@ -83,6 +83,10 @@ DUTIES: Final[Mapping[str, frozenset[str]]] = {
     "web_publish": frozenset({"delete from page", "list page"}),
 }
 """What of ``PROBES`` each function is for; a new function fails until it has its line here."""
+CATALOGUE_DUTIES: Final = frozenset(
+    {"batch_get catalogue", "get catalogue", "query catalogue", "scan catalogue"}
+)
+"""The same of the catalogue's task, which reads one table."""
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +136,16 @@ def test_a_function_may_do_its_duties_and_nothing_else(
     assert allowed == DUTIES[folder]
 
 
+@pytest.mark.req("SEC-4")
+def test_the_catalogue_task_may_read_its_table_and_nothing_else(twin: Twin, places: Places) -> None:
+    task = Caller.task(twin, "catalogue")
+    allowed = {name for name, probe in PROBES.items() if not is_denied(probe, task, places)}
+    assert allowed == CATALOGUE_DUTIES
+
+
 def test_the_probes_can_be_answered(twin: Twin, places: Places) -> None:
     """Root is denied nothing, so a denial above is about the role and not about the call."""
-    harmless = PROBES.keys() - {"drop sessions", "change a function", "become another"}
+    harmless = PROBES.keys() - {"drop sessions", "drop catalogue", "change a function", "become another"}
     root = Caller.root(twin)
     assert [name for name in harmless if is_denied(PROBES[name], root, places)] == []
 

@@ -41,15 +41,7 @@ def services(layout: Layout) -> list[Service]:
             layout, "edge", "--emulator-port", str(layout.ports["emulator"]), "--outputs", str(layout.outputs)
         ),
         _partners(layout),
-        _own(
-            layout,
-            "catalogue",
-            *("--grpc-port", str(layout.grpc_port)),
-            *("--outputs", str(layout.outputs)),
-            AWS_ENDPOINT_URL=layout.url("emulator"),
-            AWS_REGION=REGION,
-            AWS_DEFAULT_REGION=REGION,
-        ),
+        _catalogue(layout),
     ]
 
 
@@ -123,11 +115,27 @@ def _partners(layout: Layout) -> Service:
     )
 
 
+def _catalogue(layout: Layout) -> Service:
+    """Started as ECS starts a container: without keys, told where those of its task's role are."""
+    return _own(
+        layout,
+        "catalogue",
+        *("--grpc-port", str(layout.grpc_port)),
+        *("--outputs", str(layout.outputs)),
+        AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{layout.url('emulator')}/_twin/task-credentials/catalogue",
+        AWS_ENDPOINT_URL=layout.url("emulator"),
+        AWS_REGION=REGION,
+        AWS_DEFAULT_REGION=REGION,
+        # A person's own keys, which an image does not hold, would come first.
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    )
+
+
 def _own(layout: Layout, name: str, *arguments: str, **variables: str) -> Service:
     forwarded = {key: value for key, value in os.environ.items() if key.startswith("TWIN_")}
     settings = {
         **forwarded,
-        **CREDENTIALS,
         "PYTHONPATH": OWN_IMPORT_ROOTS,
         "OMP_NUM_THREADS": "1",
         **variables,

@@ -299,7 +299,8 @@ class Twin:
             alive = tuple(started if each.name == name else each for each in record.processes)
             replace(record, processes=alive).write(self.layout)
             processes.wait_until_healthy((started,))
-            if name == "catalogue":
+            # A new catalogue has to find its table, and a new emulator to learn again which keys are the task's.
+            if name in ("catalogue", "emulator") and self._process("catalogue").process() is not None:
                 self._serve_catalogue()
 
     def _process(self, name: str) -> processes.Running:
@@ -312,7 +313,7 @@ class Twin:
         return known[name]
 
     def _serve_catalogue(self) -> None:
-        """Which table is the catalogue's is known since the deployment."""
+        """Which table is the catalogue's, and the role it is read under, is known since the deployment."""
         _call(f"{self.layout.url('catalogue')}/_twin/reload", "POST", patience_seconds=90)
 
     def is_usable(self) -> bool:

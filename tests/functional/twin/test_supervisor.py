@@ -405,6 +405,46 @@ def test_faults_go_to_the_server_of_the_service(twin: Twin) -> None:
         twin.set_fault("pricing", {"kind": "error"})
 
 
+def reloads(layout: Layout) -> int:
+    return layout.log("catalogue").read_text().splitlines().count("POST /_twin/reload")
+
+
+@pytest.mark.parametrize(
+    ("process", "reloaded"), [("catalogue", 1), ("emulator", 1), ("search", 0)], ids=lambda each: str(each)
+)
+def test_the_catalogue_looks_again_when_it_or_the_emulator_was_revived(
+    layout: Layout, process: str, reloaded: int
+) -> None:
+    telling = HEALTHY % {"name": "catalogue", "port": layout.ports["catalogue"]}
+    telling = telling.replace(
+        "    def log_message",
+        "    def do_POST(self):\n        print('POST', self.path, flush=True); self.do_GET()\n    def log_message",
+    ).replace("do_POST = do_PUT", "do_PUT")
+
+    def made(where: Layout) -> list[processes.Service]:
+        return stand_ins(where, catalogue=telling)
+
+    twin = Twin(layout, make_services=made, deploy_stacks=nothing, load_data=nothing)
+    try:
+        twin.up()
+        before = reloads(layout)
+        twin.kill(process)
+        twin.revive(process)
+        assert reloads(layout) - before == reloaded
+    finally:
+        twin.down()
+
+
+def test_the_emulator_is_revived_beside_a_dead_catalogue(twin: Twin) -> None:
+    twin.up()
+    twin.kill("catalogue")
+    twin.kill("emulator")
+    twin.revive("emulator")
+    assert not twin.is_running()
+    twin.revive("catalogue")
+    assert twin.is_running()
+
+
 # --- ports, home, interpreters ------------------------------------------------------------------------
 
 

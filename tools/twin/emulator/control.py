@@ -10,6 +10,8 @@ Answers are JSON.
     POST   /_twin/save          write the state to disk now; MiniStack itself only does so at shutdown
     POST   /_twin/authorize     {"access_key": "ASIA...", "demands": [{"action", "resource", "context"}]} -> {"reason": null}
     GET    /_twin/credentials/{function}  what the function itself signs with, under its own role
+    GET    /_twin/task-credentials/{container}  what a container of a deployed ECS service signs with, as ECS answers it;
+                                404 when no template declares a role for one of that name
     DELETE /_twin/workers       end the Lambda workers that are idle -> {"ended": 3}; the next call starts cold
 """
 # pyright: reportMissingImports=false
@@ -26,7 +28,7 @@ from typing import Any
 from ministack import app as ministack_app
 from ministack.core import lambda_runtime, persistence
 
-from tools.twin.emulator import patches, permissions
+from tools.twin.emulator import patches, permissions, task_roles
 from tools.twin.emulator.traces import TraceStore
 from tools.twin.faults import (
     Application,
@@ -103,6 +105,14 @@ def end_idle_workers() -> int:
     return len(idle)
 
 
+def _task_credentials(container: str) -> tuple[int, Mapping[str, Any]]:
+    try:
+        found = task_roles.credentials(container)
+    except task_roles.NoTrust as error:
+        return 403, {"message": str(error)}
+    return (200, found) if found else (404, {"message": f"no deployed service runs {container} under a role"})
+
+
 async def _body(receive: Receive) -> bytes:
     body = b""
     while True:
@@ -146,6 +156,8 @@ class ControlApi:
                 return 200, {"reason": permissions.refusal(question["access_key"], question["demands"])}
             case "GET", ["credentials", function] if found := permissions.credentials(function):
                 return 200, found
+            case "GET", ["task-credentials", container]:
+                return _task_credentials(container)
             case "DELETE", ["workers"]:
                 return 200, {"ended": await asyncio.to_thread(end_idle_workers)}
             case "GET", ["traces"]:

@@ -28,7 +28,7 @@ KINDS_OF_RESOURCE = ("collection", "index")
 
 def credentials(function: str) -> dict[str, str] | None:
     """What the function itself signs with; ``None`` when there is no such function."""
-    _as_root()
+    as_root()
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
     _, config, _ = lambda_svc._get_func_record_for_ref_in_scope(arn, account_id=ACCOUNT, region=REGION)
     return None if config is None else lambda_runtime.execution_credentials(config)
@@ -36,7 +36,7 @@ def credentials(function: str) -> dict[str, str] | None:
 
 def refusal(access_key: str, demands: list[Mapping[str, Any]]) -> str | None:
     """Why this caller may not do all of it, in AWS's words; ``None`` when it may."""
-    _as_root()
+    as_root()
     principal = iam_evaluator.resolve_principal(access_key, ACCOUNT)
     if isinstance(principal, iam_evaluator.AuthError):
         return principal.message
@@ -52,7 +52,7 @@ def refusal(access_key: str, demands: list[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def _as_root() -> None:
+def as_root() -> None:
     """Look from the account and region in which the stacks are, as requests signed by root do."""
     set_request_account_id(CREDENTIALS["AWS_ACCESS_KEY_ID"])
     set_request_region(REGION)
