@@ -209,7 +209,7 @@ class ChatClient:
         return frame
 
     async def response(self, from_sequence: int = 0) -> AsyncIterator[AnyFrame]:
-        """Frames up to the end of one response, checked for gaps and for frames of another response."""
+        """Frames up to the end of one response, each once, checked for gaps and for frames of another response."""
         response_id: str | None = None
         expected = from_sequence
         while True:
@@ -223,6 +223,9 @@ class ChatClient:
             refused = (
                 isinstance(frame, ErrorFrame) and frame.sequence_number == 0 and expected == from_sequence
             )
+            if frame.sequence_number < expected and not isinstance(frame, ErrorFrame):
+                # Delivery is at least once: a frame that may not have arrived is sent again under its number.
+                continue
             if frame.sequence_number != expected and not refused:
                 raise BrokenResponse(f"frame {expected} of response {response_id} is missing")
             expected += 1

@@ -17,6 +17,7 @@ from mangaassist.errors import (
     DependencyTimeout,
     DependencyUnavailable,
 )
+from mangaassist.resilience.breaker import OPEN_SECONDS, CircuitOpen, ConsecutiveFailures, RequestRefused
 from tests.functional.catalogue.conftest import Stores
 from tests.functional.catalogue_service.conftest import WAIT_SECONDS, Running, Serve, record, write
 from tests.functional.models.conftest import free_port
@@ -85,7 +86,7 @@ async def test_a_search_that_cannot_succeed_is_no_throttle(running: Running, ask
     search = {"page_size": 1, "deadline_ms": PATIENT_MS, **asked}
     with pytest.raises(DependencyError, match="catalogue: INVALID_ARGUMENT") as caught:
         await running.client().find("title", search.pop("term"), **search)
-    assert type(caught.value) is DependencyError
+    assert type(caught.value) is RequestRefused
 
 
 async def test_nothing_asked_is_nothing_answered(running: Running) -> None:
@@ -101,7 +102,7 @@ async def test_a_deadline_that_has_passed_is_not_even_tried(running: Running) ->
 
 async def test_past_the_deadline_the_client_stops_waiting_and_the_server_working(running: Running) -> None:
     running.table.open.clear()
-    with pytest.raises(DependencyTimeout, match="catalogue: DEADLINE_EXCEEDED"):
+    with pytest.raises(DependencyTimeout, match=r"catalogue: (deadline|DEADLINE_EXCEEDED)"):
         await running.client().get(["B000001001"], deadline_ms=200)
     assert await asyncio.to_thread(running.one_ended.acquire, timeout=WAIT_SECONDS)
     assert running.ended[0][1] in ("DEADLINE_EXCEEDED", "CANCELLED")
@@ -245,3 +246,32 @@ def _self_signed(folder: Any) -> tuple[Any, Any]:
         )
     )
     return pem, pem_key
+
+
+async def test_a_refusal_opens_no_circuit(running: Running) -> None:
+    products = running.client(breaker=ConsecutiveFailures())
+    for _ in range(4):
+        with pytest.raises(RequestRefused):
+            await products.find("title", "", page_size=1, deadline_ms=PATIENT_MS)
+    assert list(await products.get(["B000001001"], deadline_ms=PATIENT_MS)) == ["B000001001"]
+
+
+@pytest.mark.parametrize("asked", [1, 250])
+async def test_three_failures_open_the_circuit_and_an_answer_closes_it(running: Running, asked: int) -> None:
+    time = [0.0]
+    breaker = ConsecutiveFailures(lambda: time[0])
+    asins = ["B000001001", *(f"B9{number:08}" for number in range(asked - 1))]
+    with connect(f"127.0.0.1:{free_port()}") as nobody:
+        down = GrpcProducts(nobody, breaker=breaker)
+        for _ in range(3):
+            with pytest.raises(DependencyUnavailable, match="UNAVAILABLE"):
+                await down.get(asins[:1], deadline_ms=PATIENT_MS)
+        with pytest.raises(CircuitOpen):
+            await down.get(asins, deadline_ms=PATIENT_MS)
+    time[0] += OPEN_SECONDS
+    up = running.client(breaker=breaker)
+    if asked > 1:
+        # One of the calls probes, and the others are not made: the question after it has the answer.
+        with pytest.raises(CircuitOpen):
+            await up.get(asins, deadline_ms=PATIENT_MS)
+    assert list(await up.get(asins, deadline_ms=PATIENT_MS)) == ["B000001001"]

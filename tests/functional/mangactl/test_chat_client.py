@@ -73,12 +73,18 @@ async def test_ping_is_answered(assistant: Assistant) -> None:
 WHOLE = answer(start(), delta("a"), delta("b"), final())
 
 
+async def test_a_frame_that_was_sent_again_is_passed_on_once(assistant: Assistant) -> None:
+    assistant.scripts.append([WHOLE[0], WHOLE[1], WHOLE[0], WHOLE[1], WHOLE[1], *WHOLE[2:]])
+    async with await connect(assistant) as client:
+        frames = [frame async for frame in client.ask("x")]
+    assert [frame.sequence_number for frame in frames] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
         ([WHOLE[0], WHOLE[2]], "frame 1 of response r1 is missing"),
         (WHOLE[1:], "frame 0 of response r1 is missing"),
-        ([WHOLE[0], WHOLE[0]], "frame 1 of response r1 is missing"),
         ([WHOLE[0], *answer(delta("x"), response_id="r2")], "a frame of response r2 came within response r1"),
         ([*WHOLE[:2], {**error(), "response_id": "r1", "sequence_number": 0}], "frame 2 of response r1"),
         (['{"message": "Internal server error"}'], "something that is no frame"),

@@ -143,9 +143,10 @@ def _store(settings: MessageSettings) -> Services:
     if settings.catalogue_target:
         from mangaassist.adapters.grpc_catalogue import GrpcProducts, connect
         from mangaassist.observability import current_request_id
+        from mangaassist.resilience.breaker import ConsecutiveFailures
 
         channel = connect(settings.catalogue_target, tls=settings.catalogue_tls == "true")
-        products = GrpcProducts(channel, request_id=current_request_id)
+        products = GrpcProducts(channel, request_id=current_request_id, breaker=ConsecutiveFailures())
     pricing: Pricing = NoPricing()
     if http := _partner(settings, settings.partner_pricing_url, settings.partner_pricing_credential_secret):
         from mangaassist.adapters.partner_pricing import HttpPricing

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import grpc
@@ -21,6 +21,10 @@ from mangaassist.errors import (
     DependencyTimeout,
     DependencyUnavailable,
 )
+from mangaassist.resilience.breaker import AlwaysClosed, CircuitBreaker, RequestRefused
+from mangaassist.resilience.guarded import Guarded
+from mangaassist.resilience.retrying import Retrying
+from mangaassist.resilience.together import all_or_none
 from mangaassist.store.facts import Product
 from mangaassist.store.ports import FindBy, Page
 
@@ -71,6 +75,7 @@ STATUSES: Final[Mapping[int, str]] = {
     number: name.removeprefix("SERIES_STATUS_").lower() for name, number in pb.SeriesStatus.items() if number
 }
 KINDS: Final[Mapping[str, type[DependencyError]]] = {
+    "INVALID_ARGUMENT": RequestRefused,
     "DEADLINE_EXCEEDED": DependencyTimeout,
     "RESOURCE_EXHAUSTED": DependencyThrottled,
     "UNAVAILABLE": DependencyUnavailable,
@@ -106,8 +111,16 @@ def connect(target: str, *, tls: bool = False, root_certificates: bytes | None =
 class GrpcProducts:
     """Implements ``store.ports.Products``; ``request_id`` gives the id of the request that is being answered."""
 
-    def __init__(self, channel: grpc.Channel, *, request_id: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        *,
+        request_id: Callable[[], str] = lambda: "",
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
         self._request_id = request_id
+        # The channel repeats what may be repeated, in less time than a second call takes.
+        self._guarded = Guarded(Retrying(attempts=1), breaker or AlwaysClosed())
         self._get_products = _method(channel, "GetProducts", pb.GetProductsRequest, pb.GetProductsResponse)
         self._find_products = _method(
             channel, "FindProducts", pb.FindProductsRequest, pb.FindProductsResponse
@@ -118,13 +131,14 @@ class GrpcProducts:
 
         Raises:
             TooManyProducts: there are more than 1,000 of them.
-            DependencyError: the service failed, or one of its kinds: timeout, throttled, unavailable.
+            DependencyError: the service failed, or one of its kinds: timeout, throttled, unavailable (also when the
+                ``breaker`` knows it to be down, and it was not asked).
         """
         asked = list(dict.fromkeys(asins))
         if len(asked) > MOST_ASINS:
             raise TooManyProducts(len(asked))
         asked = [asin for asin in asked if _ASIN.fullmatch(asin)]
-        answers = await _all_or_none(
+        answers = await all_or_none(
             [
                 self._call(
                     self._get_products, pb.GetProductsRequest(asins=asked[start : start + BATCH]), deadline_ms
@@ -160,9 +174,9 @@ class GrpcProducts:
             setattr(request, field, term)
         except ValueError:
             # Half a surrogate pair, which JSON can bring and UTF-8 cannot; or a number that is none of 32 bits.
-            raise DependencyError(DEPENDENCY, "INVALID_ARGUMENT") from None
+            raise RequestRefused(DEPENDENCY, "INVALID_ARGUMENT") from None
         if request.ByteSize() > MOST_BYTES:
-            raise DependencyError(DEPENDENCY, "INVALID_ARGUMENT")
+            raise RequestRefused(DEPENDENCY, "INVALID_ARGUMENT")
         answer = await self._call(self._find_products, request, deadline_ms)
         return Page(tuple(map(_product, answer.products)), answer.next_page_token)
 
@@ -171,9 +185,11 @@ class GrpcProducts:
             raise DependencyTimeout(DEPENDENCY, "deadline")
         request_id = self._request_id()
         metadata = ((REQUEST_ID, request_id),) if request_id.isascii() and request_id.isprintable() else ()
-        return await _answered(
-            method(request, timeout=deadline_ms / 1000, metadata=metadata if request_id else ())
-        )
+
+        async def attempt(seconds: float) -> Any:
+            return await _answered(method(request, timeout=seconds, metadata=metadata if request_id else ()))
+
+        return await self._guarded.call(DEPENDENCY, attempt, deadline_ms=deadline_ms)
 
 
 async def _answered(call: Any) -> Any:
@@ -203,16 +219,6 @@ async def _answered(call: Any) -> Any:
     if code is grpc.StatusCode.OK:
         return call.result()
     raise KINDS.get(code.name, DependencyError)(DEPENDENCY, code.name)
-
-
-async def _all_or_none(calls: Sequence[Coroutine[Any, Any, Response]]) -> list[Response]:
-    """All answers, or the first failure, with the other calls cancelled."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
 
 
 def _method(channel: grpc.Channel, name: str, request: Any, response: Any) -> Callable[..., Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from mangaassist.resilience.breaker import CircuitOpen
+from mangaassist.resilience.together import all_or_none
 
 T = TypeVar("T")
 
@@ -22,30 +21,12 @@ def parts(values: Sequence[str]) -> list[Sequence[str]]:
     return [unique[start : start + BATCH_LIMIT] for start in range(0, len(unique), BATCH_LIMIT)]
 
 
-async def at_once(
-    ask: Callable[[Sequence[str]], Awaitable[T]], asked: Sequence[Sequence[str]]
-) -> Sequence[T]:
-    """The answer to each part; when one fails the rest is given up, and its error is the answer."""
-    tasks = [asyncio.ensure_future(ask(part)) for part in asked]
-    try:
-        return await asyncio.gather(*tasks)
-    except CircuitOpen:
-        # One of the others may be the call that probes. Given up, it would leave the circuit open, and so would the
-        # next list of this length, for ever.
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def by_asin(
     asins: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]
 ) -> dict[str, T]:
     """What is known of ``asins``. What has no ASIN's form is not asked for; what was not asked for is not believed."""
     asked = parts([asin for asin in asins if _ASIN.fullmatch(asin)])
-    answers = await at_once(ask, asked)
+    answers = await all_or_none([ask(part) for part in asked])
     return {
         asin: answer[asin]
         for part, answer in zip(asked, answers, strict=True)

@@ -8,9 +8,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mangaassist.adapters.partner_batches import at_once, parts
+from mangaassist.adapters.partner_batches import parts
 from mangaassist.adapters.partner_http import PartnerHttp
 from mangaassist.adapters.partner_wire import Instant, Wire, is_id
+from mangaassist.resilience.together import all_or_none
 from mangaassist.store.facts import Promotion
 
 DEPENDENCY: Final = "promotions"
@@ -66,7 +67,7 @@ class HttpPromotions:
                 deadline_ms=deadline_ms,
             )
 
-        answers = await at_once(ask, parts(known) or [()])
+        answers = await all_or_none([ask(part) for part in parts(known) or [()]])
         found = {
             wire.promotion_id: _promotion(wire)
             for answer in answers
