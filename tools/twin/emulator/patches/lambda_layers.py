@@ -1,6 +1,7 @@
 """Gap: every worker unpacks every layer for itself: ten connections, ten copies of the dependencies.
 
-Here a layer is unpacked once per content, on first use, and workers share the folder.
+Here a layer is unpacked once per content, on first use, and workers share the folder. Layers of equal content, such as
+each stack's own version of the dependencies, share their bytes in the emulator's memory, too.
 """
 # pyright: reportMissingImports=false
 
@@ -21,6 +22,7 @@ from ministack.services import lambda_svc
 
 _unpacking = threading.Lock()
 _digests: dict[str, str] = {}
+_contents: dict[str, bytes] = {}
 
 
 def apply() -> None:
@@ -36,6 +38,16 @@ def apply() -> None:
         spawn(worker)
 
     lambda_runtime.Worker._spawn = spawn_with_shared_layers
+    find = lambda_svc._find_layer_version
+
+    def find_with_shared_content(*about: Any, **options: Any) -> Any:
+        version, *rest = find(*about, **options)
+        if version and version.get("_zip_data"):
+            content = version["_zip_data"]
+            version["_zip_data"] = _contents.setdefault(version["Content"]["CodeSha256"], content)
+        return (version, *rest)
+
+    lambda_svc._find_layer_version = find_with_shared_content
 
 
 def unpacked(layer: str | dict[str, Any]) -> Path:
