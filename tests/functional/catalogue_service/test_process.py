@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mangaassist.adapters.grpc_catalogue import GrpcProducts, connect
 from mangaassist.catalogue_api.v1 import catalogue_pb2 as pb
@@ -83,8 +84,13 @@ async def test_sigterm_drains_what_runs_and_ends_watches(process: Process) -> No
     stub: Any = catalogue_pb2_grpc.CatalogueServiceStub(process.channel)
     watch = stub.WatchChanges(pb.WatchChangesRequest(), timeout=WAIT_SECONDS)
     assert next(watch).resume_token
+    health: Any = health_pb2_grpc.HealthStub(process.channel)
+    states = health.Watch(health_pb2.HealthCheckRequest(), timeout=WAIT_SECONDS)
+    assert next(states).status == health_pb2.HealthCheckResponse.SERVING
 
     process.popen.send_signal(signal.SIGTERM)
+    # First of all: who looks at health sends no more calls.
+    assert (await asyncio.to_thread(next, states)).status == health_pb2.HealthCheckResponse.NOT_SERVING
     with pytest.raises(grpc.RpcError) as caught:
         await asyncio.to_thread(next, watch)
     error: Any = caught.value
