@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 from typing import Any
 
 from mangaassist import wiring
 from mangaassist.chat.report import report
 from mangaassist.observability import logger, observed
 from mangaassist.tracing import PathType
+
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency":
+    # What was bought to be warm is warm: its first shopper waits for no client either.
+    wiring.warm_up()
 
 
 @observed(PathType.CRITICAL_SYNC)

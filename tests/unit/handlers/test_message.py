@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -149,3 +152,39 @@ def test_a_client_that_left_and_throttled_posts_are_counted(
     metrics = emitted()
     assert metrics["StreamDisconnectCount"]["disconnect_reason"] == "gone"
     assert metrics["ConnectionsThrottled"]["ConnectionsThrottled"] == [3]
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [("provisioned-concurrency", ["grpc_catalogue", "personalize_runtime"]), ("on-demand", [])],
+)
+def test_an_environment_that_was_bought_warm_has_its_clients_before_a_shopper_comes(
+    kind: str, made: list[str]
+) -> None:
+    """In a process of its own: a function's environment imports the handler once."""
+    settings = {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": kind,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "ENVIRONMENT": "local",
+        "SESSIONS_TABLE": "sessions",
+        "POLICY_APPLICATION": "a",
+        "POLICY_ENVIRONMENT": "e",
+        "POLICY_PROFILE": "p",
+        "SEARCH_ENDPOINT": "http://127.0.0.1:9",
+        "MANAGEMENT_ENDPOINT": "http://127.0.0.1:9",
+        "GUARDRAIL_FUNCTION": "guardrail",
+        "CATALOGUE_TARGET": "127.0.0.1:9",
+        "PERSONALIZE_USER_CAMPAIGN": "arn:aws:personalize:us-east-1:123456789012:campaign/ours-user",
+        "PYTHONPATH": os.environ.get("PYTHONPATH", os.pathsep.join(sys.path)),
+    }
+    script = (
+        "import sys; import lambdas.message.handler;"
+        "print([name for name in ('grpc_catalogue', 'personalize_runtime') if 'mangaassist.adapters.' + name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=settings, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == str(made)

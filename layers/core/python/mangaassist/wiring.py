@@ -135,6 +135,11 @@ def chat_service() -> ChatService:
     )
 
 
+def warm_up() -> None:
+    """Make everything that the first turn of this environment would make; asks no service."""
+    chat_service().story.shelves.open()
+
+
 def _store(settings: MessageSettings) -> Services:
     from mangaassist.chat.shelf import Services
     from mangaassist.store.unconnected import NoPricing, NoProducts, NoReviews

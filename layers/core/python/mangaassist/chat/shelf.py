@@ -85,9 +85,10 @@ class Shelves:
 
     async def prepare(self) -> Services:
         """Have the clients at hand; worth doing while something else is waited for."""
-        return self._services or await asyncio.to_thread(self._opened)
+        return self._services or await asyncio.to_thread(self.open)
 
-    def _opened(self) -> Services:
+    def open(self) -> Services:
+        """The same, where nothing else is waited for."""
         # Cards and suggestions may want them at the same moment.
         with self._opening:
             if self._services is None:
