@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from mangaassist.chat import shelf, suggestions
 from mangaassist.errors import DependencyError, DependencyTimeout
 from mangaassist.intents.plan import reply_text
 from mangaassist.ports import IntentScore
 from mangaassist.protocol import ErrorCode
+from mangaassist.recommendations import recommendations
 from mangaassist.recommendations.popularity import shipped
+from tests.fakes.clock import leaping
 from tests.fakes.store import offer, product, trusted
-from tests.fakes.turn import FakeClassifier, FakeModel, FakeSearch, chunk
+from tests.fakes.turn import FakeChannel, FakeClassifier, FakeModel, FakeSearch, chunk
 from tests.unit.chat.test_service import CONNECTION, World
 
 HORROR = "Recommend horror manga like Junji Ito"
@@ -31,6 +34,27 @@ def world() -> World:
     )
     world.store.recommended = ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
     return world
+
+
+@dataclass
+class TimedChannel(FakeChannel):
+    """Notes when each frame was posted, in milliseconds of the loop's clock."""
+
+    at_ms: list[int] = field(default_factory=list)
+
+    async def post(self, payload: bytes) -> None:
+        await super().post(payload)
+        self.at_ms.append(round(asyncio.get_running_loop().time() * 1000))
+
+
+async def said(world: World) -> None:
+    """One question, to a service that has its clients: they are opened in a thread, whose time is not the clock's."""
+    service = world.service()
+    await service.story.shelves.prepare()
+    body = json.dumps({"action": "message", "message_id": "m1", "text": HORROR})
+    await service.handle(
+        body, connection_id="c", subject=CONNECTION.subject, request_id="q1", channel=world.channel
+    )
 
 
 def prompt(world: World) -> str:
@@ -170,6 +194,29 @@ async def test_suggestions_alone_carry_an_answer(world: World) -> None:
     assert (metadata["retrieval_mode"], metadata["degraded"]) == ("fallback", ["embedding"])
     assert metadata["recommended_by"] == "personalize"
     assert [card["asin"] for card in world.final["cards"]] == ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
+
+
+@pytest.mark.req("RES-5")
+def test_a_silent_recommender_takes_its_budget_of_the_first_token_and_no_more(world: World) -> None:
+    world.store.broken["recommendations"] = None
+    channel = world.channel = TimedChannel()
+    leaping(said(world))
+    first = next(
+        at for at, frame in zip(channel.at_ms, channel.frames, strict=True) if frame["type"] == "delta"
+    )
+    assert 0 < first <= recommendations.BUDGET_MS
+    assert world.unsuggested == [("recommendations", "late")]
+
+
+@pytest.mark.req("RES-5")
+def test_suggestions_take_their_budget_and_no_more_whatever_is_silent(world: World) -> None:
+    world.store.broken |= dict.fromkeys(("recommendations", "catalogue", "pricing", "trust", "reviews"))
+    channel = world.channel = TimedChannel()
+    leaping(said(world))
+    first = next(
+        at for at, frame in zip(channel.at_ms, channel.frames, strict=True) if frame["type"] == "delta"
+    )
+    assert first <= suggestions.BUDGET_MS + shelf.BUDGET_MS
 
 
 @pytest.mark.req("INT-6")
