@@ -22,7 +22,8 @@ async def silent(_: float) -> None:
 
 @pytest.mark.req("RES-5")
 def test_a_service_that_hangs_opens_its_circuit_though_nobody_waits_longer_than_it_may() -> None:
-    guarded = Guarded(Retrying(attempts=1), ConsecutiveFailures())
+    retrying = Retrying(attempts=1, clock=lambda: asyncio.get_running_loop().time())
+    guarded = Guarded(retrying, ConsecutiveFailures())
 
     async def ask() -> None:
         await within(250, lambda ms: guarded.call("slow", silent, deadline_ms=ms))
