@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from mangaassist.chat import shelf, suggestions
+from mangaassist.chat.groundwork import Question
+from mangaassist.chat.shelf import Services, Shelves
+from mangaassist.chat.stopwatch import Stopwatch
+from mangaassist.chat.understanding import Understanding
 from mangaassist.errors import DependencyError, DependencyTimeout
 from mangaassist.intents.plan import reply_text
 from mangaassist.ports import IntentScore
-from mangaassist.protocol import ErrorCode
+from mangaassist.protocol import ContextHints, ErrorCode, dump_frame, frame_adapter
 from mangaassist.recommendations import recommendations
 from mangaassist.recommendations.popularity import shipped
+from mangaassist.sessions.records import Turn
 from tests.fakes.clock import leaping
 from tests.fakes.store import offer, product, trusted
 from tests.fakes.turn import FakeChannel, FakeClassifier, FakeModel, FakeSearch, chunk
@@ -45,6 +52,21 @@ class TimedChannel(FakeChannel):
     async def post(self, payload: bytes) -> None:
         await super().post(payload)
         self.at_ms.append(round(asyncio.get_running_loop().time() * 1000))
+
+
+class Waiting(Shelves):
+    """Shelves whose clients take as long as ``opening``; ``asked`` is set once somebody wants them."""
+
+    def __init__(self, opening: Callable[[], Awaitable[Services]]) -> None:
+        super().__init__(lambda: pytest.fail("never"), on_missing=lambda *_: None)
+        self.asked, self._waiting = asyncio.Event(), opening
+
+    async def prepare(self) -> Services:
+        self.asked.set()
+        return await self._waiting()
+
+    def suggestions(self) -> suggestions.Suggestions:
+        return suggestions.Suggestions(self, store_url="", on_fallback=lambda *_: None)
 
 
 async def said(world: World) -> None:
@@ -100,6 +122,18 @@ async def test_a_series_is_offered_once(world: World) -> None:
     await world.say(HORROR)
     assert prompt(world).count("title: Uzumaki") == 1
     assert prompt(world).count("<product_data ") == 3
+
+
+@pytest.mark.req("CAT-4")
+async def test_three_volumes_of_a_series_are_one_suggestion(world: World) -> None:
+    for number in (7, 8):
+        volume = replace(product(number, "Sensor"), series_id="MG00005")
+        world.store.products[volume.asin] = volume
+        world.store.offers_[volume.asin], world.store.trust_[volume.asin] = offer(number), trusted(number)
+    world.store.recommended = ["B0TEST0005", "B0TEST0007", "B0TEST0008", "B0TEST0006"]
+    await world.say(HORROR)
+    assert prompt(world).count("title: Sensor\n") == 1
+    assert "title: Smashed\n" in prompt(world), "the next series moves up"
 
 
 async def test_clients_of_an_older_version_get_the_cards_they_know(world: World) -> None:
@@ -184,6 +218,75 @@ async def test_without_a_history_nothing_is_told_twice(world: World) -> None:
     assert world.types == ["start", "error"]
     assert world.channel.frames[-1]["code"] == ErrorCode.INTERNAL.value
     assert [str(each) for each in world.failures] == [str(world.sessions.history_error)]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (),
+        ("{",),
+        ("null",),
+        ('{"type": "final", "cards": null}',),
+        ('{"type": "final", "cards": [{"title": "no ASIN"}]}',),
+        ('{"type": "delta", "response_id": "r-1", "sequence_number": 1, "text": "abandoned"}',),
+        ('{"type": "of-a-later-protocol"}',),
+    ],
+)
+async def test_a_history_without_cards_or_sense_costs_no_answer(
+    world: World, frames: tuple[str, ...]
+) -> None:
+    await world.say(HORROR)
+    world.sessions.turns[0] = replace(world.sessions.turns[0], frames=frames)
+    await world.say(HORROR, message_id="m2")
+    assert world.final["metadata"]["recommended_by"] == "personalize"
+    assert world.failures == []
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_cards_of_an_older_protocol_count_as_shown(world: World, version: int) -> None:
+    await world.say(HORROR)
+    turn = world.sessions.turns[0]
+    assert '"B0TEST0005"' in turn.frames[-1]
+    old = dump_frame(frame_adapter.validate_json(turn.frames[-1]), version).decode()
+    world.sessions.turns[0] = replace(turn, frames=(*turn.frames[:-1], old))
+    await world.say(HORROR, message_id="m2")
+    assert "title: Sensor\n" not in prompt(world)
+    assert "title: Smashed\n" in prompt(world)
+
+
+async def test_a_history_that_failed_beside_a_dropped_suggestion_is_nobodys_loose_end(world: World) -> None:
+    loop, loose = asyncio.get_running_loop(), list[str]()
+    loop.set_exception_handler(lambda _, context: loose.append(context["message"]))
+
+    failed = asyncio.Event()
+
+    async def endless() -> Services:
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+    async def broken() -> list[Turn]:
+        await clients.asked.wait()
+        failed.set()
+        raise DependencyError("sessions", "InternalServerError")
+
+    clients = Waiting(endless)
+    question = Question("q1", "hmm", "guest-1", ContextHints(), broken)
+    groundwork = replace(
+        world.service().story.groundwork,
+        suggestions=clients.suggestions(),
+        shelves=clients,
+        understanding=Understanding(
+            FakeClassifier(IntentScore("chitchat", 0.9), until=failed), on_fallback=lambda reason: None
+        ),
+    )
+    assert (
+        await groundwork.lay(question, "hmm spirals and dread, anything?", Stopwatch(5_000))
+    ).history == ()
+    del question, groundwork
+    for _ in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert loose == []
 
 
 async def test_suggestions_alone_carry_an_answer(world: World) -> None:

@@ -117,9 +117,7 @@ class Groundwork:
             # Nothing to suggest; but the cards will want the same clients.
             await self.shelves.prepare()
             return NOTHING_SUGGESTED
-        # The history is the turn's as well: giving up on suggestions must not take it away.
-        history = asyncio.shield(remembering)
-        return await self.suggestions.of(text, question.hints, question.shopper, history, stopwatch)
+        return await self.suggestions.of(text, question.hints, question.shopper, remembering, stopwatch)
 
     async def _retrieved(
         self, retrieving: asyncio.Future[Retrieved], stopwatch: Stopwatch

@@ -7,15 +7,15 @@ prompt with the reason it was proposed for. A part that does not answer makes th
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mangaassist.catalogue.terms import genres_in
 from mangaassist.errors import DependencyError
 from mangaassist.intents.plan import reply_text
 from mangaassist.ports import Chunk
+from mangaassist.protocol import FinalFrame, frame_adapter
 from mangaassist.store.pages import series_page
 
 if TYPE_CHECKING:
@@ -66,16 +66,17 @@ class Suggestions:
         text: str,
         hints: ContextHints,
         shopper: str,
-        history: Awaitable[Sequence[Turn]],
+        history: asyncio.Future[Sequence[Turn]],
         stopwatch: Stopwatch,
     ) -> Suggested:
-        """Up to ``MOST_SUGGESTED`` titles for a question, none of which the session has shown before.
+        """Up to ``MOST_SUGGESTED`` titles for a question, each of another series and none on a card of ``history``.
 
         Args:
             text: of the question, redacted.
             hints: the product page the shopper is on, if any, is what titles are to be like.
             shopper: the caller's id, or the guest's.
-            history: the session so far, oldest first.
+            history: the session's last turns, oldest first. It is the turn's as well: giving up on suggestions does not
+                take it away.
             stopwatch: of the turn.
         """
         from mangaassist.recommendations.facts import Wish
@@ -85,13 +86,15 @@ class Suggestions:
         budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
         try:
             async with asyncio.timeout(budget_ms / 1000):
-                shown = await _shown(history)
+                shown = await _shown(asyncio.shield(history))
                 recommended = await recommendations.for_turn(
                     Wish(
                         shopper=shopper,
                         like=_seeds(text, hints, shown),
                         genres=genres_in(text),
                         without=frozenset(asin for turn in shown for asin in turn),
+                        # A chunk stands for its series, and so does a card.
+                        most_of_a_series=1,
                         limit=MOST_SUGGESTED,
                     ),
                     stopwatch,
@@ -161,5 +164,11 @@ async def _shown(history: Awaitable[Sequence[Turn]]) -> list[tuple[str, ...]]:
 
 
 def _cards(turn: Turn) -> tuple[str, ...]:
-    last: dict[str, Any] = json.loads(turn.frames[-1]) if turn.frames else {}
-    return tuple(str(card["asin"]) for card in last.get("cards", ()))
+    """ASINs on the cards of a turn; none where its last frame is no final one, or cannot be read (any more)."""
+    if not turn.frames:
+        return ()
+    try:
+        last = frame_adapter.validate_json(turn.frames[-1])
+    except ValueError:
+        return ()  # Suggesting a title twice harms nobody; a turn that fails for it would.
+    return tuple(card.asin for card in last.cards) if isinstance(last, FinalFrame) else ()

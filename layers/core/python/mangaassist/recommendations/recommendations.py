@@ -83,7 +83,9 @@ class Recommendations:
             proposals = [*proposed, *spare]
             known, missing = await self._known([each.asin for each in proposals], stopwatch)
             candidates = allowed(proposals, wish, known, self.popularity, self.limits)
-            chosen = diversified(candidates, wish.limit, asked_for=wish.genres)
+            chosen = diversified(
+                candidates, wish.limit, asked_for=wish.genres, most_of_a_series=wish.most_of_a_series
+            )
         return Recommended(
             tuple(_recommendation(rank, each) for rank, each in enumerate(chosen, start=1)),
             (*degraded, *missing),
