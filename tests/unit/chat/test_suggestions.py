@@ -122,6 +122,29 @@ async def test_a_series_is_offered_once(world: World) -> None:
     await world.say(HORROR)
     assert prompt(world).count("title: Uzumaki") == 1
     assert prompt(world).count("<product_data ") == 3
+    assert "found nothing" not in world.model.requests[-1].system
+
+
+async def test_a_recommender_that_only_knows_what_was_found_has_proposed_nothing(world: World) -> None:
+    world.store.recommended = ["B0TEST0001", "B0TEST0002"]
+    await world.say(HORROR)
+    assert "recommended: " not in prompt(world)
+    assert world.final["metadata"].get("recommended_by") is None
+
+
+@pytest.mark.parametrize("service", ["catalogue", "pricing"])
+async def test_facts_late_for_suggestions_and_in_time_for_cards_are_no_lack_of_the_cards(
+    world: World, service: str
+) -> None:
+    signal = world.store.signals[service] = asyncio.Event()
+    world.store.broken[service] = DependencyTimeout(service, "deadline")
+    asking = asyncio.ensure_future(world.say(HORROR))
+    await signal.wait()
+    del world.store.broken[service]
+    await asking
+    assert world.final["metadata"]["degraded"] == ["recommendations"]
+    assert all(card["price"] for card in world.final["cards"])
+    assert "price" not in world.model.requests[-1].system.split("live source")[1]
 
 
 @pytest.mark.req("CAT-4")
@@ -289,12 +312,14 @@ async def test_a_history_that_failed_beside_a_dropped_suggestion_is_nobodys_loos
     assert loose == []
 
 
+@pytest.mark.req("RET-5")
 async def test_suggestions_alone_carry_an_answer(world: World) -> None:
     world.embedder.error = DependencyError("embedding", "ThrottlingException")
     world.model.scripts = deque([["Sensor [1] and Smashed [2]."]])
     await world.say(HORROR)
     metadata = world.final["metadata"]
     assert (metadata["retrieval_mode"], metadata["degraded"]) == ("fallback", ["embedding"])
+    assert "found nothing for this question: say so first" in world.model.requests[-1].system
     assert metadata["recommended_by"] == "personalize"
     assert [card["asin"] for card in world.final["cards"]] == ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mangaassist.chat.shelf import Shelves
     from mangaassist.chat.stopwatch import Stopwatch
     from mangaassist.protocol import ContextHints
-    from mangaassist.recommendations.facts import Recommendation, Source
+    from mangaassist.recommendations.facts import Recommendation
     from mangaassist.recommendations.recommendations import Fallback, Recommendations
     from mangaassist.sessions.records import Turn
 
@@ -37,8 +37,6 @@ class Suggested:
     """``chunks`` as the prompt and the cards take them, best first; none of them came from the index."""
 
     chunks: tuple[Chunk, ...] = ()
-    source: Source | None = None
-    """``popularity`` when nothing of it is the recommender's."""
     degraded: tuple[str, ...] = ()
 
 
@@ -104,12 +102,7 @@ class Suggestions:
             return Suggested(degraded=("recommendations",))
         # A title that the catalogue could not describe cannot be spoken of.
         items = [each for each in recommended.items if each.product is not None]
-        sources = {each.source for each in items}
-        return Suggested(
-            tuple(self._chunk(each) for each in items),
-            "personalize" if "personalize" in sources else "popularity" if sources else None,
-            recommended.degraded,
-        )
+        return Suggested(tuple(self._chunk(each) for each in items), recommended.degraded)
 
     async def _prepared(self) -> Recommendations:
         services = await self._shelves.prepare()
