@@ -70,9 +70,9 @@ class Waiting(Shelves):
 
 
 async def said(world: World) -> None:
-    """One question, to a service that has its clients: they are opened in a thread, whose time is not the clock's."""
+    """One question, to a service that has its clients: what makes them is a thread, whose time is not the clock's."""
     service = world.service()
-    await service.story.shelves.prepare()
+    await service.story.groundwork.suggestions.prepare()
     body = json.dumps({"action": "message", "message_id": "m1", "text": HORROR})
     await service.handle(
         body, connection_id="c", subject=CONNECTION.subject, request_id="q1", channel=world.channel

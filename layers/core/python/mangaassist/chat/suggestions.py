@@ -19,7 +19,7 @@ from mangaassist.protocol import FinalFrame, frame_adapter
 from mangaassist.store.pages import series_page
 
 if TYPE_CHECKING:
-    from mangaassist.chat.shelf import Shelves
+    from mangaassist.chat.shelf import Services, Shelves
     from mangaassist.chat.stopwatch import Stopwatch
     from mangaassist.protocol import ContextHints
     from mangaassist.recommendations.facts import Recommendation
@@ -77,10 +77,10 @@ class Suggestions:
                 take it away.
             stopwatch: of the turn.
         """
+        # Not of the budget: an environment pays for its clients once, and the cards need them in any case.
+        recommendations = await self.prepare()
         from mangaassist.recommendations.facts import Wish
 
-        # Not of the budget: an environment pays for its clients once, and the cards need them in any case.
-        recommendations = await self._prepared()
         budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
         try:
             async with asyncio.timeout(budget_ms / 1000):
@@ -104,18 +104,23 @@ class Suggestions:
         items = [each for each in recommended.items if each.product is not None]
         return Suggested(tuple(self._chunk(each) for each in items), recommended.degraded)
 
-    async def _prepared(self) -> Recommendations:
-        services = await self._shelves.prepare()
+    async def prepare(self) -> Recommendations:
+        """Have everything at hand that a first question would wait for."""
         if self._recommendations is None:
-            from mangaassist.recommendations.recommendations import Recommendations
-
-            self._recommendations = Recommendations(
-                recommender=services.recommender,
-                products=services.products,
-                pricing=services.pricing,
-                on_fallback=self._on_fallback,
-            )
+            services = await self._shelves.prepare()
+            # In a thread, as the clients: the question is being understood and embedded on the loop meanwhile.
+            self._recommendations = await asyncio.to_thread(self._made_of, services)
         return self._recommendations
+
+    def _made_of(self, services: Services) -> Recommendations:
+        from mangaassist.recommendations.recommendations import Recommendations
+
+        return Recommendations(
+            recommender=services.recommender,
+            products=services.products,
+            pricing=services.pricing,
+            on_fallback=self._on_fallback,
+        )
 
     def _chunk(self, recommendation: Recommendation) -> Chunk:
         product = recommendation.product
