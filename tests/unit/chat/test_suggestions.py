@@ -347,6 +347,21 @@ def test_suggestions_take_their_budget_and_no_more_whatever_is_silent(world: Wor
     assert first <= suggestions.BUDGET_MS + shelf.BUDGET_MS
 
 
+def test_a_slow_history_is_not_the_recommenders_fault(world: World) -> None:
+    heard: list[tuple[str, str]] = []
+
+    async def ask() -> suggestions.Suggested:
+        offered = world.store.suggestions(world.store.shelves(), heard)
+        await offered.prepare()
+        never = asyncio.get_running_loop().create_future()
+        found = await offered.of(HORROR, ContextHints(), "guest-1", never, Stopwatch(25_000))
+        assert not never.cancelled(), "the turn still waits for it"
+        return found
+
+    assert leaping(ask()) == suggestions.Suggested(degraded=("recommendations",))
+    assert heard == [("history", "late")]
+
+
 @pytest.mark.req("INT-6")
 async def test_they_are_sought_while_the_question_is_understood(world: World) -> None:
     # The last thing that suggestions need is asked for before the classifier has answered, or this never ends.

@@ -82,9 +82,11 @@ class Suggestions:
         from mangaassist.recommendations.facts import Wish
 
         budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
+        waits_for = "history"
         try:
             async with asyncio.timeout(budget_ms / 1000):
                 shown = await _shown(asyncio.shield(history))
+                waits_for = "recommendations"
                 recommended = await recommendations.for_turn(
                     Wish(
                         shopper=shopper,
@@ -98,7 +100,8 @@ class Suggestions:
                     stopwatch,
                 )
         except TimeoutError:
-            self._on_fallback("recommendations", "late")
+            # A slow session store is no fault of the recommender's, whose alarm counts its own.
+            self._on_fallback(waits_for, "late")
             return Suggested(degraded=("recommendations",))
         # A title that the catalogue could not describe cannot be spoken of.
         items = [each for each in recommended.items if each.product is not None]
