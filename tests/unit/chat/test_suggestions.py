@@ -13,12 +13,13 @@ import pytest
 
 from mangaassist.chat import shelf, suggestions
 from mangaassist.chat.groundwork import Question
+from mangaassist.chat.service import CLOSING_MS
 from mangaassist.chat.shelf import Services, Shelves
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.chat.understanding import Understanding
 from mangaassist.errors import DependencyError, DependencyTimeout
 from mangaassist.intents.plan import reply_text
-from mangaassist.ports import IntentScore
+from mangaassist.ports import Chunk, ChunkFilter, IntentScore, Vector
 from mangaassist.protocol import ContextHints, ErrorCode, dump_frame, frame_adapter
 from mangaassist.recommendations import recommendations
 from mangaassist.recommendations.popularity import shipped
@@ -69,11 +70,19 @@ class Waiting(Shelves):
         return suggestions.Suggestions(self, store_url="", on_fallback=lambda *_: None)
 
 
-async def said(world: World) -> None:
+class SilentSearch(FakeSearch):
+    """Never answers."""
+
+    async def nearest(self, vector: Vector, *, limit: int, only: ChunkFilter) -> list[Chunk]:
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+
+async def said(world: World, text: str = HORROR) -> None:
     """One question, to a service that has its clients: what makes them is a thread, whose time is not the clock's."""
     service = world.service()
     await service.story.groundwork.suggestions.prepare()
-    body = json.dumps({"action": "message", "message_id": "m1", "text": HORROR})
+    body = json.dumps({"action": "message", "message_id": "m1", "text": text})
     await service.handle(
         body, connection_id="c", subject=CONNECTION.subject, request_id="q1", channel=world.channel
     )
@@ -345,6 +354,24 @@ def test_suggestions_take_their_budget_and_no_more_whatever_is_silent(world: Wor
         at for at, frame in zip(channel.at_ms, channel.frames, strict=True) if frame["type"] == "delta"
     )
     assert first <= suggestions.BUDGET_MS + shelf.BUDGET_MS
+
+
+@pytest.mark.req("RES-5", "RES-6")
+def test_a_turn_that_ends_among_its_speculations_leaves_none_behind(world: World) -> None:
+    world.store.broken |= dict.fromkeys(("recommendations", "catalogue", "pricing", "trust", "reviews"))
+    world.classifier = FakeClassifier(IntentScore("recommendation", 0.9), until=asyncio.Event())
+    world.search = SilentSearch([])
+    world.deadline_ms = CLOSING_MS + 200
+
+    async def ask() -> set[str]:
+        await said(world, "hmm spirals and dread, anything?")
+        await asyncio.sleep(0.001)
+        return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()} if task}
+
+    assert leaping(ask()) == set()
+    assert world.types == ["start", "error"]
+    assert world.channel.frames[-1]["code"] == ErrorCode.DEADLINE_EXCEEDED.value
+    assert asked(world, "for_user") == [CONNECTION.subject]
 
 
 def test_a_slow_history_is_not_the_recommenders_fault(world: World) -> None:
