@@ -212,7 +212,7 @@ def test_the_index_is_up_to_date() -> None:
 
 def _services() -> set[str]:
     """What the twin can break: its emulator, models, search, edge and the store's services."""
-    from tools.twin.models.app import BEDROCK, SAGEMAKER
+    from tools.twin.models.app import BEDROCK, PERSONALIZE, SAGEMAKER
 
     # Read, not imported: the emulator has a virtual environment of its own.
     module = ast.parse((ROOT / "tools/twin/emulator/control.py").read_text("utf-8"))
@@ -221,7 +221,7 @@ def _services() -> set[str]:
         for node in module.body
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "SERVICES"
     ]
-    return {*emulated, BEDROCK, SAGEMAKER, "search", "edge", "partners", "catalogue"}
+    return {*emulated, BEDROCK, SAGEMAKER, PERSONALIZE, "search", "edge", "partners", "catalogue"}
 
 
 def _check_aws(words: list[str]) -> None:
