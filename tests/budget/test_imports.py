@@ -48,9 +48,43 @@ def test_the_package_itself_imports_nothing() -> None:
     }
 
 
+def test_the_first_suggestions_load_their_code_and_lists_beside_the_loop() -> None:
+    told = _printed("""
+import asyncio, sys, threading
+from mangaassist.chat.stopwatch import Stopwatch
+from mangaassist.protocol import ContextHints
+from tests.fakes.store import FakeStore
+
+def watch(event, given):
+    if event in ("import", "open") and threading.current_thread() is threading.main_thread():
+        if "mangaassist.recommendations" in str(given[0]) or "popularity.json" in str(given[0]):
+            print("on the loop:", given[0])
+
+async def main():
+    store = FakeStore()
+    suggestions = store.suggestions(store.shelves())
+    history = asyncio.get_running_loop().create_future()
+    history.set_result([])
+    for name in [name for name in sys.modules if name.startswith("mangaassist.recommendations")]:
+        del sys.modules[name]
+    sys.addaudithook(watch)
+    await suggestions.of("horror", ContextHints(), "guest-1", history, Stopwatch(60_000))
+    print("mangaassist.recommendations.recommendations" in sys.modules)
+
+asyncio.run(main())
+""")
+    assert told.splitlines() == ["True"]
+
+
 def _modules_after(statement: str) -> set[str]:
     """Top-level modules loaded in a fresh interpreter after ``statement``."""
-    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    return set(
+        _printed(f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})").split()
+    )
+
+
+def _printed(code: str) -> str:
+    """What a fresh interpreter prints."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers/core/python")]),
@@ -60,4 +94,4 @@ def _modules_after(statement: str) -> set[str]:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=ROOT
     )
-    return set(ran.stdout.split())
+    return ran.stdout

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from mangaassist.adapters.personalize_runtime import Campaigns, PersonalizeRuntime
+from mangaassist.adapters.personalize_runtime import THREADS, Campaigns, PersonalizeRuntime
 from mangaassist.errors import DependencyError, DependencyThrottled, DependencyTimeout, DependencyUnavailable
 
 ARN = "arn:aws:personalize:us-east-1:111122223333"
@@ -113,3 +116,29 @@ async def test_no_time_is_a_timeout_and_no_call() -> None:
 async def test_a_limit_of_nothing_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="limit"):
         await PersonalizeRuntime(Canned(ANSWER), CAMPAIGNS).for_user("u", limit=0, deadline_ms=5_000)
+
+
+class Hanging:
+    """A client whose every call hangs until ``let_go``."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def get_recommendations(self, **_: object) -> object:
+        self.let_go.wait()
+        return ANSWER
+
+
+@pytest.mark.req("RES-5")
+async def test_calls_that_hang_leave_the_loops_threads_to_others() -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    client = Hanging()
+    adapter = PersonalizeRuntime(client, CAMPAIGNS)
+    try:
+        asking = [adapter.for_user("u", limit=1, deadline_ms=1) for _ in range(THREADS + 1)]
+        late = await asyncio.gather(*asking, return_exceptions=True)
+        assert {type(each) for each in late} == {DependencyTimeout}
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "posted") == "posted"
+    finally:
+        client.let_go.set()

@@ -24,6 +24,7 @@ from mangaassist.errors import (
 from mangaassist.generation.provisioned import NothingProvisioned
 from mangaassist.ports import IntentScore, Intervention, Judgement, ProvisionedModels
 from mangaassist.protocol import ErrorCode, frame_adapter
+from mangaassist.resilience.budget import MARGIN_MS
 from mangaassist.retrieval.reranking import Reranking
 from mangaassist.retrieval.retriever import Retriever
 from mangaassist.sessions.records import Connection, Turn
@@ -745,10 +746,10 @@ async def test_reviews_are_missed_without_a_word_to_the_model(world: World) -> N
 @pytest.mark.req("GEN-7")
 async def test_the_services_are_asked_at_once_within_one_budget(world: World) -> None:
     world.store.broken |= {"catalogue": None, "pricing": None, "reviews": None}
-    world.enrichment_ms = 20
+    world.enrichment_ms = MARGIN_MS + 7
     await world.say(ABOUT_A_TITLE)
     assert sorted(service for service, _, _ in world.store.asked) == ["catalogue", "pricing", "reviews"]
-    assert {budget for _, _, budget in world.store.asked} == {20}
+    assert {deadline for _, _, deadline in world.store.asked} == {7}
     assert world.types[-1] == "final"
     assert world.final["metadata"]["degraded"] == ["catalogue", "pricing", "reviews"]
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections import deque
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from mangaassist.chat import shelf, suggestions
+from mangaassist.chat.groundwork import Question
+from mangaassist.chat.service import CLOSING_MS
+from mangaassist.chat.shelf import Services, Shelves
+from mangaassist.chat.stopwatch import Stopwatch
+from mangaassist.chat.understanding import Understanding
 from mangaassist.errors import DependencyError, DependencyTimeout
 from mangaassist.intents.plan import reply_text
-from mangaassist.ports import IntentScore
-from mangaassist.protocol import ErrorCode
+from mangaassist.ports import Chunk, ChunkFilter, IntentScore, Vector
+from mangaassist.protocol import ContextHints, ErrorCode, dump_frame, frame_adapter
+from mangaassist.recommendations import recommendations
 from mangaassist.recommendations.popularity import shipped
+from mangaassist.sessions.records import Turn
+from tests.fakes.clock import leaping
 from tests.fakes.store import offer, product, trusted
-from tests.fakes.turn import FakeClassifier, FakeModel, FakeSearch, chunk
+from tests.fakes.turn import FakeChannel, FakeClassifier, FakeModel, FakeSearch, chunk
 from tests.unit.chat.test_service import CONNECTION, World
 
 HORROR = "Recommend horror manga like Junji Ito"
@@ -31,6 +42,50 @@ def world() -> World:
     )
     world.store.recommended = ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
     return world
+
+
+@dataclass
+class TimedChannel(FakeChannel):
+    """Notes when each frame was posted, in milliseconds of the loop's clock."""
+
+    at_ms: list[int] = field(default_factory=list)
+
+    async def post(self, payload: bytes) -> None:
+        await super().post(payload)
+        self.at_ms.append(round(asyncio.get_running_loop().time() * 1000))
+
+
+class Waiting(Shelves):
+    """Shelves whose clients take as long as ``opening``; ``asked`` is set once somebody wants them."""
+
+    def __init__(self, opening: Callable[[], Awaitable[Services]]) -> None:
+        super().__init__(lambda: pytest.fail("never"), on_missing=lambda *_: None)
+        self.asked, self._waiting = asyncio.Event(), opening
+
+    async def prepare(self) -> Services:
+        self.asked.set()
+        return await self._waiting()
+
+    def suggestions(self) -> suggestions.Suggestions:
+        return suggestions.Suggestions(self, store_url="", on_fallback=lambda *_: None)
+
+
+class SilentSearch(FakeSearch):
+    """Never answers."""
+
+    async def nearest(self, vector: Vector, *, limit: int, only: ChunkFilter) -> list[Chunk]:
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+
+async def said(world: World, text: str = HORROR) -> None:
+    """One question, to a service that has its clients: what makes them is a thread, whose time is not the clock's."""
+    service = world.service()
+    await service.story.groundwork.suggestions.prepare()
+    body = json.dumps({"action": "message", "message_id": "m1", "text": text})
+    await service.handle(
+        body, connection_id="c", subject=CONNECTION.subject, request_id="q1", channel=world.channel
+    )
 
 
 def prompt(world: World) -> str:
@@ -76,6 +131,41 @@ async def test_a_series_is_offered_once(world: World) -> None:
     await world.say(HORROR)
     assert prompt(world).count("title: Uzumaki") == 1
     assert prompt(world).count("<product_data ") == 3
+    assert "found nothing" not in world.model.requests[-1].system
+
+
+async def test_a_recommender_that_only_knows_what_was_found_has_proposed_nothing(world: World) -> None:
+    world.store.recommended = ["B0TEST0001", "B0TEST0002"]
+    await world.say(HORROR)
+    assert "recommended: " not in prompt(world)
+    assert world.final["metadata"].get("recommended_by") is None
+
+
+@pytest.mark.parametrize("service", ["catalogue", "pricing"])
+async def test_facts_late_for_suggestions_and_in_time_for_cards_are_no_lack_of_the_cards(
+    world: World, service: str
+) -> None:
+    signal = world.store.signals[service] = asyncio.Event()
+    world.store.broken[service] = DependencyTimeout(service, "deadline")
+    asking = asyncio.ensure_future(world.say(HORROR))
+    await signal.wait()
+    del world.store.broken[service]
+    await asking
+    assert world.final["metadata"]["degraded"] == ["recommendations"]
+    assert all(card["price"] for card in world.final["cards"])
+    assert "price" not in world.model.requests[-1].system.split("live source")[1]
+
+
+@pytest.mark.req("CAT-4")
+async def test_three_volumes_of_a_series_are_one_suggestion(world: World) -> None:
+    for number in (7, 8):
+        volume = replace(product(number, "Sensor"), series_id="MG00005")
+        world.store.products[volume.asin] = volume
+        world.store.offers_[volume.asin], world.store.trust_[volume.asin] = offer(number), trusted(number)
+    world.store.recommended = ["B0TEST0005", "B0TEST0007", "B0TEST0008", "B0TEST0006"]
+    await world.say(HORROR)
+    assert prompt(world).count("title: Sensor\n") == 1
+    assert "title: Smashed\n" in prompt(world), "the next series moves up"
 
 
 async def test_clients_of_an_older_version_get_the_cards_they_know(world: World) -> None:
@@ -162,14 +252,141 @@ async def test_without_a_history_nothing_is_told_twice(world: World) -> None:
     assert [str(each) for each in world.failures] == [str(world.sessions.history_error)]
 
 
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (),
+        ("{",),
+        ("null",),
+        ('{"type": "final", "cards": null}',),
+        ('{"type": "final", "cards": [{"title": "no ASIN"}]}',),
+        ('{"type": "delta", "response_id": "r-1", "sequence_number": 1, "text": "abandoned"}',),
+        ('{"type": "of-a-later-protocol"}',),
+    ],
+)
+async def test_a_history_without_cards_or_sense_costs_no_answer(
+    world: World, frames: tuple[str, ...]
+) -> None:
+    await world.say(HORROR)
+    world.sessions.turns[0] = replace(world.sessions.turns[0], frames=frames)
+    await world.say(HORROR, message_id="m2")
+    assert world.final["metadata"]["recommended_by"] == "personalize"
+    assert world.failures == []
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_cards_of_an_older_protocol_count_as_shown(world: World, version: int) -> None:
+    await world.say(HORROR)
+    turn = world.sessions.turns[0]
+    assert '"B0TEST0005"' in turn.frames[-1]
+    old = dump_frame(frame_adapter.validate_json(turn.frames[-1]), version).decode()
+    world.sessions.turns[0] = replace(turn, frames=(*turn.frames[:-1], old))
+    await world.say(HORROR, message_id="m2")
+    assert "title: Sensor\n" not in prompt(world)
+    assert "title: Smashed\n" in prompt(world)
+
+
+async def test_a_history_that_failed_beside_a_dropped_suggestion_is_nobodys_loose_end(world: World) -> None:
+    loop, loose = asyncio.get_running_loop(), list[str]()
+    loop.set_exception_handler(lambda _, context: loose.append(context["message"]))
+
+    failed = asyncio.Event()
+
+    async def endless() -> Services:
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+    async def broken() -> list[Turn]:
+        await clients.asked.wait()
+        failed.set()
+        raise DependencyError("sessions", "InternalServerError")
+
+    clients = Waiting(endless)
+    question = Question("q1", "hmm", "guest-1", ContextHints(), broken)
+    groundwork = replace(
+        world.service().story.groundwork,
+        suggestions=clients.suggestions(),
+        shelves=clients,
+        understanding=Understanding(
+            FakeClassifier(IntentScore("chitchat", 0.9), until=failed), on_fallback=lambda reason: None
+        ),
+    )
+    assert (
+        await groundwork.lay(question, "hmm spirals and dread, anything?", Stopwatch(5_000))
+    ).history == ()
+    del question, groundwork
+    for _ in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert loose == []
+
+
+@pytest.mark.req("RET-5")
 async def test_suggestions_alone_carry_an_answer(world: World) -> None:
     world.embedder.error = DependencyError("embedding", "ThrottlingException")
     world.model.scripts = deque([["Sensor [1] and Smashed [2]."]])
     await world.say(HORROR)
     metadata = world.final["metadata"]
     assert (metadata["retrieval_mode"], metadata["degraded"]) == ("fallback", ["embedding"])
+    assert "found nothing for this question: say so first" in world.model.requests[-1].system
     assert metadata["recommended_by"] == "personalize"
     assert [card["asin"] for card in world.final["cards"]] == ["B0TEST0005", "B0TEST0006", "B0TEST0003"]
+
+
+@pytest.mark.req("RES-5")
+def test_a_silent_recommender_takes_its_budget_of_the_first_token_and_no_more(world: World) -> None:
+    world.store.broken["recommendations"] = None
+    channel = world.channel = TimedChannel()
+    leaping(said(world))
+    first = next(
+        at for at, frame in zip(channel.at_ms, channel.frames, strict=True) if frame["type"] == "delta"
+    )
+    assert 0 < first <= recommendations.BUDGET_MS
+    assert world.unsuggested == [("recommendations", "late")]
+
+
+@pytest.mark.req("RES-5")
+def test_suggestions_take_their_budget_and_no_more_whatever_is_silent(world: World) -> None:
+    world.store.broken |= dict.fromkeys(("recommendations", "catalogue", "pricing", "trust", "reviews"))
+    channel = world.channel = TimedChannel()
+    leaping(said(world))
+    first = next(
+        at for at, frame in zip(channel.at_ms, channel.frames, strict=True) if frame["type"] == "delta"
+    )
+    assert first <= suggestions.BUDGET_MS + shelf.BUDGET_MS
+
+
+@pytest.mark.req("RES-5", "RES-6")
+def test_a_turn_that_ends_among_its_speculations_leaves_none_behind(world: World) -> None:
+    world.store.broken |= dict.fromkeys(("recommendations", "catalogue", "pricing", "trust", "reviews"))
+    world.classifier = FakeClassifier(IntentScore("recommendation", 0.9), until=asyncio.Event())
+    world.search = SilentSearch([])
+    world.deadline_ms = CLOSING_MS + 200
+
+    async def ask() -> set[str]:
+        await said(world, "hmm spirals and dread, anything?")
+        await asyncio.sleep(0.001)
+        return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()} if task}
+
+    assert leaping(ask()) == set()
+    assert world.types == ["start", "error"]
+    assert world.channel.frames[-1]["code"] == ErrorCode.DEADLINE_EXCEEDED.value
+    assert asked(world, "for_user") == [CONNECTION.subject]
+
+
+def test_a_slow_history_is_not_the_recommenders_fault(world: World) -> None:
+    heard: list[tuple[str, str]] = []
+
+    async def ask() -> suggestions.Suggested:
+        offered = world.store.suggestions(world.store.shelves(), heard)
+        await offered.prepare()
+        never = asyncio.get_running_loop().create_future()
+        found = await offered.of(HORROR, ContextHints(), "guest-1", never, Stopwatch(25_000))
+        assert not never.cancelled(), "the turn still waits for it"
+        return found
+
+    assert leaping(ask()) == suggestions.Suggested(degraded=("recommendations",))
+    assert heard == [("history", "late")]
 
 
 @pytest.mark.req("INT-6")

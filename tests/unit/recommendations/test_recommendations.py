@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mangaassist.chat.stopwatch import Stopwatch
-from mangaassist.errors import DeadlineExceeded, DependencyThrottled, DependencyUnavailable
+from mangaassist.errors import DeadlineExceeded, DependencyError, DependencyThrottled, DependencyUnavailable
 from mangaassist.recommendations.facts import Recommended, Wish
 from mangaassist.store.facts import Profile
 from tests.unit.recommendations.pieces import FakeRecommender, Store, asin, offer, product, signals
@@ -194,3 +194,10 @@ async def test_a_turn_without_time_is_told_so() -> None:
     clock = iter([0.0, *[5.0] * 20])
     with pytest.raises(DeadlineExceeded):
         await Store().recommendations().for_turn(Wish(shopper="s"), Stopwatch(1_000, lambda: next(clock)))
+
+
+async def test_a_question_falls_back_once_however_many_calls_it_takes() -> None:
+    store = Store(FakeRecommender(failure=DependencyError("personalize", "down")))
+    await titles(store, Wish(shopper="s", like=(asin(1), asin(2), asin(3)), limit=3))
+    assert len(store.recommender.asked) == 4
+    assert store.fallbacks == [("recommendations", "down")]

@@ -243,7 +243,7 @@ RERANKER_FALLBACK: Final = Metric(
 RECOMMENDER_FALLBACK: Final = Metric(
     "RecommenderFallback",
     Unit.COUNT,
-    "answers whose suggestions are popular titles, because the recommender was late or down (CAT-4, RES-4)",
+    "questions for which the recommender was late or down, so that popular titles stand in for its own (CAT-4, RES-4)",
     (Sender.MESSAGE,),
     ((), ("reason",)),
 )

@@ -210,7 +210,7 @@ class ResponseMetadata(Wire):
     guardrail_action: Literal["none", "redacted", "corrected", "blocked", "unavailable"]
     retrieval_mode: Literal["vector", "fallback", "none"]
     recommended_by: Literal["personalize", "popularity"] | None = None
-    """Who proposed titles beside the retrieved ones; ``popularity`` is what the recommender is replaced by."""
+    """Who proposed titles that retrieval did not find; ``popularity`` is what the recommender is replaced by."""
     degraded: list[str] = []
     usage: Usage = Usage()
     timings_ms: dict[str, int]

@@ -179,7 +179,7 @@ def _recommender(settings: MessageSettings) -> Recommender | None:
         user=settings.personalize_user_campaign, similar=settings.personalize_similar_campaign
     )
     return PersonalizeRuntime(
-        # Nobody waits for it longer; a thread that hangs must not hold up the end of the turn either.
+        # Nobody waits for it longer; a thread that hangs must be free again for the next question.
         client("personalize-runtime", read_timeout_seconds=0.5, attempts=1),
         campaigns,
         # Popular titles are at hand, and quicker than a second attempt.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -13,6 +15,8 @@ from mangaassist.resilience.guarded import Guarded
 from mangaassist.resilience.retrying import Retrying
 
 DEPENDENCY: Final = "personalize"
+THREADS: Final = 8
+"""Twice what one question asks at once: three titles' like and one shopper's."""
 MOST_RESULTS: Final = 500
 """What GetRecommendations returns at most."""
 FILTER_PARAMETER: Final = "GENRES"
@@ -40,6 +44,9 @@ class PersonalizeRuntime:
         # A fallback is at hand, and it is quicker than a second attempt.
         self._client, self._campaigns = client, campaigns
         self._guarded = guarded or Guarded(Retrying(attempts=1))
+        # A call that hangs keeps its thread until the client gives up. The loop's own few threads ask for the embedding
+        # and post the frames: suggestions must not take them, nor hold up the loop's end.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=DEPENDENCY)
 
     async def for_user(
         self, user_id: str, *, limit: int, genres: Sequence[str] = (), deadline_ms: int
@@ -68,7 +75,8 @@ class PersonalizeRuntime:
         asked = {member: arn, **request, "numResults": min(limit, MOST_RESULTS)}
 
         async def attempt(_: float) -> tuple[str, ...]:
-            return await asyncio.to_thread(self._get, asked)
+            working = self._threads.submit(copy_context().run, self._get, asked)
+            return await asyncio.wrap_future(working)
 
         return (await self._guarded.call(DEPENDENCY, attempt, deadline_ms=deadline_ms))[:limit]
 

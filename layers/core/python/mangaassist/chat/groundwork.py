@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mangaassist.chat.shelf import CATALOGUE, PRICING
 from mangaassist.chat.suggestions import Suggested, Suggestions
 from mangaassist.errors import DependencyError
 from mangaassist.intents.plan import Plan, plan_for
@@ -18,14 +19,21 @@ from mangaassist.ports import Chunk
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from mangaassist.chat.shelf import Shelves
+    from mangaassist.chat.shelf import Shelf, Shelves
     from mangaassist.chat.stopwatch import Stopwatch
     from mangaassist.chat.understanding import Understanding, Understood
     from mangaassist.protocol import ContextHints
+    from mangaassist.recommendations.facts import Source
     from mangaassist.retrieval.retriever import Retrieved, Retriever
     from mangaassist.sessions.records import Turn
 
 NOTHING_SUGGESTED: Final = Suggested()
+RECOMMENDER: Final = "recommendations"
+NOTHING_RETRIEVED: Final = (
+    "The catalogue search found nothing for this question: say so first. The products below are suggestions beside it, not "
+    "its results. End by offering to browse by genre, by creator or by a title the shopper liked."
+)
+"""Suggestions fill the prompt, yet it has to state its limits as one without products does (RET-5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,37 @@ class Ground:
         Retrieval reads the question and comes first; but a question about a title at hand ("more like these") says
         little in its own words, so what is similar to that title comes before what is near those words.
         """
-        retrieved = {chunk.series_id for chunk in self.chunks}
-        others = [chunk for chunk in self.suggested.chunks if chunk.series_id not in retrieved]
+        others = self._others
         similar = [chunk for chunk in others if chunk.facts.get("recommended") == "similar"]
         return [*similar, *self.chunks, *(chunk for chunk in others if chunk not in similar)]
+
+    @property
+    def recommended_by(self) -> Source | None:
+        """Who proposed what stands beside the retrieved titles; ``None`` where nothing does.
+
+        It is ``popularity`` when nothing of it is the recommender's.
+        """
+        reasons = {chunk.facts.get("recommended") for chunk in self._others}
+        return None if not reasons else "popularity" if reasons == {"popular"} else "personalize"
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """What the model has to be told about the ground it stands on."""
+        return (NOTHING_RETRIEVED,) if self._others and not self.chunks else ()
+
+    @property
+    def _others(self) -> list[Chunk]:
+        """What was suggested and retrieval did not find."""
+        retrieved = {chunk.series_id for chunk in self.chunks}
+        return [chunk for chunk in self.suggested.chunks if chunk.series_id not in retrieved]
+
+    def degraded_beside(self, shelf: Shelf) -> tuple[str, ...]:
+        """``degraded``, told apart from what the cards lack.
+
+        A fact that came too late for the suggestions and in time for the cards is missing from the suggestions alone.
+        """
+        missed = {CATALOGUE, PRICING} - set(shelf.missing)
+        return tuple(RECOMMENDER if part in missed else part for part in self.degraded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +152,7 @@ class Groundwork:
             # Nothing to suggest; but the cards will want the same clients.
             await self.shelves.prepare()
             return NOTHING_SUGGESTED
-        # The history is the turn's as well: giving up on suggestions must not take it away.
-        history = asyncio.shield(remembering)
-        return await self.suggestions.of(text, question.hints, question.shopper, history, stopwatch)
+        return await self.suggestions.of(text, question.hints, question.shopper, remembering, stopwatch)
 
     async def _retrieved(
         self, retrieving: asyncio.Future[Retrieved], stopwatch: Stopwatch

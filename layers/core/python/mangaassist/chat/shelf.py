@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mangaassist.errors import DependencyError, DependencyTimeout
+from mangaassist.resilience.budget import within
 from mangaassist.store.facts import Offer, Product, RatingSummary
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ class Shelves:
             services = await self.prepare()
             budget_ms = min(self._budget_ms, stopwatch.remaining_ms("enrichment"))
             products, offers, ratings = await asyncio.gather(
-                self._ask(CATALOGUE, services.products.get(asked, deadline_ms=budget_ms), budget_ms),
-                self._ask(PRICING, services.pricing.offers(asked, deadline_ms=budget_ms), budget_ms),
-                self._ask(REVIEWS, services.reviews.ratings(asked, deadline_ms=budget_ms), budget_ms),
+                self._ask(CATALOGUE, budget_ms, lambda ms: services.products.get(asked, deadline_ms=ms)),
+                self._ask(PRICING, budget_ms, lambda ms: services.pricing.offers(asked, deadline_ms=ms)),
+                self._ask(REVIEWS, budget_ms, lambda ms: services.reviews.ratings(asked, deadline_ms=ms)),
             )
         answers = {CATALOGUE: products, PRICING: offers, REVIEWS: ratings}
         return Shelf(
@@ -116,11 +117,12 @@ class Shelves:
             missing=tuple(name for name, answer in answers.items() if answer is None),
         )
 
-    async def _ask(self, service: str, asking: Awaitable[Answer], budget_ms: int) -> Answer | None:
-        """The answer, or ``None`` when there is none in time. The budget holds whatever the client does with it."""
+    async def _ask(
+        self, service: str, budget_ms: int, ask: Callable[[int], Awaitable[Answer]]
+    ) -> Answer | None:
+        """The answer, or ``None`` when there is none in time."""
         try:
-            async with asyncio.timeout(budget_ms / 1000):
-                return await asking
+            return await within(budget_ms, ask)
         except TimeoutError:
             self._on_missing(service, DependencyTimeout(service, "budget").reason)
         except DependencyError as error:

@@ -7,22 +7,22 @@ prompt with the reason it was proposed for. A part that does not answer makes th
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mangaassist.catalogue.terms import genres_in
 from mangaassist.errors import DependencyError
 from mangaassist.intents.plan import reply_text
 from mangaassist.ports import Chunk
+from mangaassist.protocol import FinalFrame, frame_adapter
 from mangaassist.store.pages import series_page
 
 if TYPE_CHECKING:
-    from mangaassist.chat.shelf import Shelves
+    from mangaassist.chat.shelf import Services, Shelves
     from mangaassist.chat.stopwatch import Stopwatch
     from mangaassist.protocol import ContextHints
-    from mangaassist.recommendations.facts import Recommendation, Source
+    from mangaassist.recommendations.facts import Recommendation
     from mangaassist.recommendations.recommendations import Fallback, Recommendations
     from mangaassist.sessions.records import Turn
 
@@ -37,8 +37,6 @@ class Suggested:
     """``chunks`` as the prompt and the cards take them, best first; none of them came from the index."""
 
     chunks: tuple[Chunk, ...] = ()
-    source: Source | None = None
-    """``popularity`` when nothing of it is the recommender's."""
     degraded: tuple[str, ...] = ()
 
 
@@ -66,60 +64,66 @@ class Suggestions:
         text: str,
         hints: ContextHints,
         shopper: str,
-        history: Awaitable[Sequence[Turn]],
+        history: asyncio.Future[Sequence[Turn]],
         stopwatch: Stopwatch,
     ) -> Suggested:
-        """Up to ``MOST_SUGGESTED`` titles for a question, none of which the session has shown before.
+        """Up to ``MOST_SUGGESTED`` titles for a question, each of another series and none on a card of ``history``.
 
         Args:
             text: of the question, redacted.
             hints: the product page the shopper is on, if any, is what titles are to be like.
             shopper: the caller's id, or the guest's.
-            history: the session so far, oldest first.
+            history: the session's last turns, oldest first. It is the turn's as well: giving up on suggestions does not
+                take it away.
             stopwatch: of the turn.
         """
+        # Not of the budget: an environment pays for its clients once, and the cards need them in any case.
+        recommendations = await self.prepare()
         from mangaassist.recommendations.facts import Wish
 
-        # Not of the budget: an environment pays for its clients once, and the cards need them in any case.
-        recommendations = await self._prepared()
         budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
+        waits_for = "history"
         try:
             async with asyncio.timeout(budget_ms / 1000):
-                shown = await _shown(history)
+                shown = await _shown(asyncio.shield(history))
+                waits_for = "recommendations"
                 recommended = await recommendations.for_turn(
                     Wish(
                         shopper=shopper,
                         like=_seeds(text, hints, shown),
                         genres=genres_in(text),
                         without=frozenset(asin for turn in shown for asin in turn),
+                        # A chunk stands for its series, and so does a card.
+                        most_of_a_series=1,
                         limit=MOST_SUGGESTED,
                     ),
                     stopwatch,
                 )
         except TimeoutError:
-            self._on_fallback("recommendations", "late")
+            # A slow session store is no fault of the recommender's, whose alarm counts its own.
+            self._on_fallback(waits_for, "late")
             return Suggested(degraded=("recommendations",))
         # A title that the catalogue could not describe cannot be spoken of.
         items = [each for each in recommended.items if each.product is not None]
-        sources = {each.source for each in items}
-        return Suggested(
-            tuple(self._chunk(each) for each in items),
-            "personalize" if "personalize" in sources else "popularity" if sources else None,
-            recommended.degraded,
-        )
+        return Suggested(tuple(self._chunk(each) for each in items), recommended.degraded)
 
-    async def _prepared(self) -> Recommendations:
-        services = await self._shelves.prepare()
+    async def prepare(self) -> Recommendations:
+        """Have everything at hand that a first question would wait for."""
         if self._recommendations is None:
-            from mangaassist.recommendations.recommendations import Recommendations
-
-            self._recommendations = Recommendations(
-                recommender=services.recommender,
-                products=services.products,
-                pricing=services.pricing,
-                on_fallback=self._on_fallback,
-            )
+            services = await self._shelves.prepare()
+            # In a thread, as the clients: the question is being understood and embedded on the loop meanwhile.
+            self._recommendations = await asyncio.to_thread(self._made_of, services)
         return self._recommendations
+
+    def _made_of(self, services: Services) -> Recommendations:
+        from mangaassist.recommendations.recommendations import Recommendations
+
+        return Recommendations(
+            recommender=services.recommender,
+            products=services.products,
+            pricing=services.pricing,
+            on_fallback=self._on_fallback,
+        )
 
     def _chunk(self, recommendation: Recommendation) -> Chunk:
         product = recommendation.product
@@ -161,5 +165,11 @@ async def _shown(history: Awaitable[Sequence[Turn]]) -> list[tuple[str, ...]]:
 
 
 def _cards(turn: Turn) -> tuple[str, ...]:
-    last: dict[str, Any] = json.loads(turn.frames[-1]) if turn.frames else {}
-    return tuple(str(card["asin"]) for card in last.get("cards", ()))
+    """ASINs on the cards of a turn; none where its last frame is no final one, or cannot be read (any more)."""
+    if not turn.frames:
+        return ()
+    try:
+        last = frame_adapter.validate_json(turn.frames[-1])
+    except ValueError:
+        return ()  # Suggesting a title twice harms nobody; a turn that fails for it would.
+    return tuple(card.asin for card in last.cards) if isinstance(last, FinalFrame) else ()

@@ -111,7 +111,7 @@ class TurnStory:
             prompt, chain, policy_version, shelf = await self._context(
                 question, admission.text, language, ground, stopwatch
             )
-            answer.degraded += shelf.missing
+            answer.degraded = [*ground.degraded_beside(shelf), *shelf.missing]
             try:
                 async with aclosing(self._generate(prompt, chain, answer, stopwatch)) as deltas:
                     async for delta in deltas:
@@ -151,7 +151,7 @@ class TurnStory:
                 prompt_template=prompt.template if prompt else None,
                 guardrail_action=_action(judgement, judged, answer.guarded),
                 retrieval_mode=("vector" if ground.chunks else "fallback") if plan.retrieval else "none",
-                recommended_by=ground.suggested.source,
+                recommended_by=ground.recommended_by,
                 degraded=list(dict.fromkeys(answer.degraded)),
                 usage=Usage(
                     input_tokens=answer.end.input_tokens if answer.end else 0,
@@ -188,7 +188,7 @@ class TurnStory:
                 chunks=ground.candidates,
                 history=ground.history,
                 hints=question.hints,
-                constraints=shelf.constraints,
+                constraints=(*ground.constraints, *shelf.constraints),
             )
         return prompt, with_provisioned(policy.chain(ANSWER_TASK), active), self.policies.version, shelf
 

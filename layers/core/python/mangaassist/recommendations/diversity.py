@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mangaassist.recommendations.facts import Candidate
+from mangaassist.recommendations.facts import MOST_OF_A_SERIES, Candidate
 
 WINDOW = 10
-MOST_OF_A_SERIES = 3
-"""In any ``WINDOW`` neighbours (CAT-4)."""
+"""Neighbours of which only so many may be of one series."""
 LOOKAHEAD = 5
 """A title of another kind may overtake so many others, no more: relevance comes first."""
 SAME_GENRE_RUN = 2
@@ -16,7 +15,11 @@ SAME_GENRE_RUN = 2
 
 
 def diversified(
-    candidates: Sequence[Candidate], limit: int, *, asked_for: Collection[str] = ()
+    candidates: Sequence[Candidate],
+    limit: int,
+    *,
+    asked_for: Collection[str] = (),
+    most_of_a_series: int = MOST_OF_A_SERIES,
 ) -> tuple[Candidate, ...]:
     """At most ``limit`` of the candidates.
 
@@ -25,7 +28,7 @@ def diversified(
     """
     left, chosen = list(candidates), list[Candidate]()
     while left and len(chosen) < limit:
-        eligible = [each for each in left if _has_room(each.series_id, chosen)]
+        eligible = [each for each in left if _has_room(each.series_id, chosen, most_of_a_series)]
         if not eligible:
             break
         tiring = _run(chosen) - set(asked_for)
@@ -35,9 +38,9 @@ def diversified(
     return tuple(chosen)
 
 
-def _has_room(series_id: str, chosen: Sequence[Candidate]) -> bool:
+def _has_room(series_id: str, chosen: Sequence[Candidate], most: int) -> bool:
     window = chosen[-(WINDOW - 1) :]
-    return sum(each.series_id == series_id for each in window) < MOST_OF_A_SERIES
+    return sum(each.series_id == series_id for each in window) < most
 
 
 def _run(chosen: Sequence[Candidate]) -> frozenset[str]:

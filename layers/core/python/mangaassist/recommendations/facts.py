@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from mangaassist.store.facts import Offer, Product, Profile
 
+MOST_OF_A_SERIES: Final = 3
+"""In any ten neighbours (CAT-4)."""
 Source = Literal["personalize", "popularity"]
 """Who proposed it. What the fallback proposed is never passed off as personal."""
 Reason = Literal["similar", "for_you", "popular"]
@@ -26,6 +28,8 @@ class Wish:
     """ASINs not to recommend: owned, or shown before."""
     profile: Profile | None = None
     """Without one nothing mature is recommended."""
+    most_of_a_series: int = MOST_OF_A_SERIES
+    """1 where every title stands for its series."""
     limit: int = 10
 
 

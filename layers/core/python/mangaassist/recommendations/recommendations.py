@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mangaassist.errors import DependencyError
@@ -17,6 +18,7 @@ from mangaassist.recommendations.diversity import diversified
 from mangaassist.recommendations.facts import Candidate, Proposal, Recommendation, Recommended, Wish
 from mangaassist.recommendations.filters import Known, allowed
 from mangaassist.recommendations.popularity import Popularity, shipped
+from mangaassist.resilience.budget import within
 
 if TYPE_CHECKING:
     from mangaassist.chat.stopwatch import Stopwatch
@@ -42,6 +44,7 @@ SPARE_POPULAR: Final = 30
 
 Answer = TypeVar("Answer")
 Fallback = Callable[[str, str], None]
+Ask = Callable[[int], Awaitable[Answer]]
 
 
 def _nobody_listens(part: str, reason: str) -> None: ...
@@ -57,7 +60,7 @@ class Recommendations:
     popularity: Popularity = field(default_factory=shipped)
     limits: Thresholds = field(default_factory=thresholds)
     on_fallback: Fallback = _nobody_listens
-    """Told ``(part, reason)`` of each part that did not answer."""
+    """Told ``(part, reason)`` of each part that did not answer, once."""
     budget_ms: int = BUDGET_MS
     facts_budget_ms: int = FACTS_BUDGET_MS
 
@@ -80,7 +83,9 @@ class Recommendations:
             proposals = [*proposed, *spare]
             known, missing = await self._known([each.asin for each in proposals], stopwatch)
             candidates = allowed(proposals, wish, known, self.popularity, self.limits)
-            chosen = diversified(candidates, wish.limit, asked_for=wish.genres)
+            chosen = diversified(
+                candidates, wish.limit, asked_for=wish.genres, most_of_a_series=wish.most_of_a_series
+            )
         return Recommended(
             tuple(_recommendation(rank, each) for rank, each in enumerate(chosen, start=1)),
             (*degraded, *missing),
@@ -96,14 +101,19 @@ class Recommendations:
         limit = MOST_PROPOSED if wish.genres else min(PROPOSED_PER_SHOWN * wish.limit, MOST_PROPOSED)
         budget_ms = min(self.budget_ms, stopwatch.remaining_ms(STAGE))
         seeds = list(dict.fromkeys(wish.like))[:MOST_SEEDS]
-        asking = [self.recommender.similar_to(seed, limit=limit, deadline_ms=budget_ms) for seed in seeds]
+        asking: list[Ask[tuple[str, ...]]] = [
+            partial(_similar, self.recommender, seed, limit=limit) for seed in seeds
+        ]
         if wish.shopper is not None:
-            asking.append(
-                self.recommender.for_user(
-                    wish.shopper, limit=limit, genres=wish.genres, deadline_ms=budget_ms
-                )
-            )
-        answers = await asyncio.gather(*(self._asked(RECOMMENDER, each, budget_ms) for each in asking))
+            asking.append(partial(_personal, self.recommender, wish.shopper, limit=limit, genres=wish.genres))
+        answered = await asyncio.gather(*(self._answered(budget_ms, ask) for ask in asking))
+        answers, failures = (
+            [answer for answer, _ in answered],
+            [failure for _, failure in answered if failure],
+        )
+        if failures:
+            # One question is one fallback, however many calls it takes.
+            self.on_fallback(RECOMMENDER, failures[0])
         similar = [
             [Proposal(asin, "personalize", "similar", seed) for asin in answer or ()]
             for seed, answer in zip(seeds, answers, strict=False)
@@ -113,7 +123,7 @@ class Recommendations:
             for answer in answers[len(seeds) :]
             for asin in answer or ()
         ]
-        return [*_in_turn(similar), *personal], (RECOMMENDER,) if None in answers else ()
+        return [*_in_turn(similar), *personal], (RECOMMENDER,) if failures else ()
 
     # --- facts ----------------------------------------------------------------------------------------
 
@@ -123,25 +133,41 @@ class Recommendations:
             return Known({}, {}, {}), ()
         budget_ms = min(self.facts_budget_ms, stopwatch.remaining_ms(STAGE))
         products, offers, trust = await asyncio.gather(
-            self._asked(CATALOGUE, self.products.get(unique, deadline_ms=budget_ms), budget_ms),
-            self._asked(PRICING, self.pricing.offers(unique, deadline_ms=budget_ms), budget_ms),
-            self._asked(TRUST, self.pricing.trust(unique, deadline_ms=budget_ms), budget_ms),
+            self._asked(CATALOGUE, budget_ms, lambda ms: self.products.get(unique, deadline_ms=ms)),
+            self._asked(PRICING, budget_ms, lambda ms: self.pricing.offers(unique, deadline_ms=ms)),
+            self._asked(TRUST, budget_ms, lambda ms: self.pricing.trust(unique, deadline_ms=ms)),
         )
         answers = {CATALOGUE: products, PRICING: offers, TRUST: trust}
         return Known(products, offers, trust), tuple(
             part for part, answer in answers.items() if answer is None
         )
 
-    async def _asked(self, part: str, asking: Awaitable[Answer], budget_ms: int) -> Answer | None:
-        """The answer, or ``None`` when there is none in time. The budget holds whatever the client does with it."""
+    async def _asked(self, part: str, budget_ms: int, ask: Ask[Answer]) -> Answer | None:
+        """The answer, or ``None`` when there is none in time."""
+        answer, failure = await self._answered(budget_ms, ask)
+        if failure:
+            self.on_fallback(part, failure)
+        return answer
+
+    @staticmethod
+    async def _answered(budget_ms: int, ask: Ask[Answer]) -> tuple[Answer | None, str]:
+        """The answer, or why there is none."""
         try:
-            async with asyncio.timeout(budget_ms / 1000):
-                return await asking
+            return await within(budget_ms, ask), ""
         except TimeoutError:
-            self.on_fallback(part, "late")
+            return None, "late"
         except DependencyError as error:
-            self.on_fallback(part, error.reason)
-        return None
+            return None, error.reason
+
+
+async def _similar(recommender: Recommender, seed: str, deadline_ms: int, *, limit: int) -> tuple[str, ...]:
+    return await recommender.similar_to(seed, limit=limit, deadline_ms=deadline_ms)
+
+
+async def _personal(
+    recommender: Recommender, shopper: str, deadline_ms: int, *, limit: int, genres: Sequence[str]
+) -> tuple[str, ...]:
+    return await recommender.for_user(shopper, limit=limit, genres=genres, deadline_ms=deadline_ms)
 
 
 def _in_turn(lists: Sequence[Sequence[Proposal]]) -> list[Proposal]:

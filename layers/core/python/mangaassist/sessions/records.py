@@ -35,7 +35,7 @@ TurnStatus = Literal["complete", "abandoned", "failed"]
 class Turn:
     """One question and its answer, as shown.
 
-    ``frames`` are the frames in the order they were sent, each as the JSON of protocol version 2, so that a resend
+    ``frames`` are the frames in the order they were sent, each as JSON of the protocol version that was current then, so that a resend
     repeats exactly what the client missed. ``abandoned`` means the client left; ``failed`` ended in an error frame.
     """
 
