@@ -60,7 +60,7 @@ export const MESSAGES = {
     "card.rating": "Rated {average} of 5 by {count} readers",
     "card.by": "By",
     "card.similar": "Like what you are looking at",
-    "card.forYou": "Picked for you",
+    "card.forYou": "You may also like",
     "card.popular": "Popular with readers",
 
     "state.connecting": "Connecting",
@@ -196,7 +196,7 @@ export const MESSAGES = {
     "card.rating": "読者{count}人の評価は5点満点中{average}点",
     "card.by": "作者",
     "card.similar": "ご覧の作品に似ています",
-    "card.forYou": "あなたへのおすすめ",
+    "card.forYou": "こちらもおすすめ",
     "card.popular": "読者に人気",
 
     "state.connecting": "接続中",

@@ -80,7 +80,7 @@ def test_a_card_without_a_rating_has_no_stars(visit: Visit) -> None:
     ("reason", "shown"),
     [
         ("similar", "Like what you are looking at"),
-        ("for_you", "Picked for you"),
+        ("for_you", "You may also like"),
         ("popular", "Popular with readers"),
         (None, None),
     ],

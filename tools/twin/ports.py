@@ -17,7 +17,7 @@ def refuse_taken(ports: Mapping[str, int]) -> None:
         if _is_free(port):
             continue
         raise TwinError(
-            f"port {port} ({service}) is taken{_holder(port)}: stop it, or choose other ports with --port-base"
+            f"port {port} ({service}) is taken{_holder(port)}: stop it, or choose other ports with --port-base or TWIN_PORT_BASE"
         )
 
 

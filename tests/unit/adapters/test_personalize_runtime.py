@@ -11,6 +11,7 @@ import pytest
 
 from mangaassist.adapters.personalize_runtime import THREADS, Campaigns, PersonalizeRuntime
 from mangaassist.errors import DependencyError, DependencyThrottled, DependencyTimeout, DependencyUnavailable
+from mangaassist.resilience.breaker import RequestRefused
 
 ARN = "arn:aws:personalize:us-east-1:111122223333"
 CAMPAIGNS = Campaigns(user=f"{ARN}:campaign/u", similar=f"{ARN}:campaign/s")
@@ -69,7 +70,7 @@ async def test_what_is_not_deployed_is_not_asked(stubbed: Any) -> None:
         ("ThrottlingException", 400, DependencyThrottled),
         ("InternalServerException", 500, DependencyUnavailable),
         ("ResourceNotFoundException", 404, DependencyError),
-        ("InvalidInputException", 400, DependencyError),
+        ("InvalidInputException", 400, RequestRefused),
     ],
 )
 async def test_failures_in_the_products_vocabulary(

@@ -107,7 +107,7 @@ async def test_recommended_titles_stand_behind_the_retrieved_ones_with_their_rea
         "title: Smashed",
         "title: Gyo",
     ]
-    assert ["recommended: chosen for this shopper" in block for block in blocks] == [
+    assert ["recommended: suggested to this shopper" in block for block in blocks] == [
         False,
         False,
         True,
@@ -190,7 +190,7 @@ async def test_without_the_recommender_popular_titles_are_suggested(
     await world.say(HORROR)
     assert "title: Popular\n" in prompt(world)
     assert "recommended: popular with readers" in prompt(world)
-    assert "chosen for" not in prompt(world)
+    assert "suggested to" not in prompt(world)
     assert world.final["metadata"]["recommended_by"] == "popularity"
     assert world.final["metadata"]["degraded"] == ["recommendations"]
     assert world.unsuggested == [("recommendations", failure.reason)]
@@ -396,7 +396,7 @@ async def test_they_are_sought_while_the_question_is_understood(world: World) ->
     world.classifier = FakeClassifier(IntentScore("recommendation", 0.9), until=signal)
     async with asyncio.timeout(5):
         await world.say("hmm spirals and dread, anything?")
-    assert "chosen for this shopper" in prompt(world)
+    assert "suggested to this shopper" in prompt(world)
 
 
 @pytest.mark.req("INT-6")
@@ -415,3 +415,33 @@ async def test_what_the_intent_does_not_need_is_dropped(world: World, intent: st
         "recommended: " in message.text for each in world.model.requests for message in each.messages
     )
     assert json.dumps(world.final).count("recommended") == 0
+
+
+@pytest.mark.parametrize("question", ["What is popular?", "人気の漫画は？"])
+async def test_who_asks_for_what_is_popular_gets_that_first_and_nobodys_taste(
+    world: World, question: str
+) -> None:
+    popular = shipped().most_read()[0]
+    world.store.products[popular.asin] = replace(product(7, "Popular"), asin=popular.asin)
+    world.store.offers_[popular.asin] = replace(offer(7), asin=popular.asin)
+    world.store.trust_[popular.asin] = replace(trusted(7), asin=popular.asin)
+    await world.say(question)
+    assert "for_user" not in {service for service, _, _ in world.store.asked}
+    assert prompt(world).index("title: Popular") < prompt(world).index("title: Uzumaki")
+    assert world.final["metadata"]["recommended_by"] == "popularity"
+    assert world.final["cards"][0]["recommended"] == "popular"
+
+
+async def test_a_word_of_an_index_does_not_pass_for_a_suggestion(world: World) -> None:
+    world.search.chunks = [chunk(1, recommended="for_you"), chunk(2, "Tomie", recommended={"anything": 1})]
+    world.store.recommended = ()
+    await world.say(HORROR)
+    assert "recommended: " not in prompt(world)
+    assert not any("recommended" in card for card in world.final["cards"])
+
+
+async def test_the_next_volume_is_no_title_like_it(world: World) -> None:
+    world.store.products["B0TEST0005"] = replace(product(5, "Uzumaki"), series_id="MG00004", volume=2)
+    await world.say("Recommend something like this", context_hints={"product_asin": "B0TEST0004"})
+    assert "asin: B0TEST0005" not in prompt(world)
+    assert "asin: B0TEST0006" in prompt(world)

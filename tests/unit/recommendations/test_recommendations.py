@@ -9,6 +9,7 @@ import pytest
 from mangaassist.chat.stopwatch import Stopwatch
 from mangaassist.errors import DeadlineExceeded, DependencyError, DependencyThrottled, DependencyUnavailable
 from mangaassist.recommendations.facts import Recommended, Wish
+from mangaassist.recommendations.recommendations import MOST_CONSIDERED
 from mangaassist.store.facts import Profile
 from tests.unit.recommendations.pieces import FakeRecommender, Store, asin, offer, product, signals
 
@@ -201,3 +202,33 @@ async def test_a_question_falls_back_once_however_many_calls_it_takes() -> None:
     await titles(store, Wish(shopper="s", like=(asin(1), asin(2), asin(3)), limit=3))
     assert len(store.recommender.asked) == 4
     assert store.fallbacks == [("recommendations", "down")]
+
+
+async def test_the_facts_of_a_question_are_one_call_of_each_service() -> None:
+    store = Store()
+    many = [f"B1{number:08}" for number in range(80)]
+    store.recommender.similar = {asin(1): many, asin(2): many[::-1]}
+    store.recommender.personal = many
+    wish = Wish(shopper="s", like=(asin(1), asin(2)), genres=("Horror",), other_series=True)
+    await store.recommendations().for_turn(wish, Stopwatch(5_000))
+    (facts,) = store.products.asked
+    assert isinstance(facts, tuple)
+    assert len(facts) == len(set(facts)) <= MOST_CONSIDERED
+    assert {asin(1), asin(2)} <= set(facts)
+
+
+async def test_other_series_than_those_shown_or_looked_at() -> None:
+    store = Store()
+    store.products.products = [
+        *store.products.products[4:],
+        product(1, series="A"),
+        product(2, series="A"),
+        product(3, series="B"),
+        product(4, series="B"),
+    ]
+    store.recommender.similar = {asin(1): [asin(2), asin(4), asin(5)]}
+    wish = Wish(like=(asin(1),), without=frozenset({asin(3)}), limit=1)
+    found = await store.recommendations().for_turn(wish, Stopwatch(5_000))
+    assert [each.asin for each in found.items] == [asin(2)]
+    found = await store.recommendations().for_turn(replace(wish, other_series=True), Stopwatch(5_000))
+    assert [each.asin for each in found.items] == [asin(5)]

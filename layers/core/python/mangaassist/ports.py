@@ -36,6 +36,8 @@ class Chunk:
     """The indexed document without its vector: titles, creators, year, genres …, ``offer`` (the card's data)."""
     index: str | None = None
     """The index it was found in: the version behind the alias."""
+    recommended: Literal["similar", "for_you", "popular"] | None = None
+    """Why it was suggested; of what the index found nobody says so, whatever its document holds."""
 
 
 @dataclass(frozen=True, slots=True)

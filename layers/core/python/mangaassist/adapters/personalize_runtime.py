@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from mangaassist.adapters.errors import translated
 from mangaassist.errors import DependencyError
+from mangaassist.resilience.breaker import RequestRefused
 from mangaassist.resilience.guarded import Guarded
 from mangaassist.resilience.retrying import Retrying
 
@@ -87,6 +88,11 @@ class PersonalizeRuntime:
         except UnicodeDecodeError as error:
             # The SDK lets it through where a body is no text at all.
             raise DependencyError(DEPENDENCY, "unreadable response") from error
+        except DependencyError as error:
+            if error.reason == "InvalidInputException":
+                # Of this shopper or title; the next one may be asked for.
+                raise RequestRefused(DEPENDENCY, error.reason) from error
+            raise
         items = cast("dict[str, object]", answer).get("itemList")
         if not isinstance(items, list):
             raise DependencyError(DEPENDENCY, "unreadable response")

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from mangaassist.chat.shelf import CATALOGUE, Shelf
 from mangaassist.ports import Chunk
-from mangaassist.protocol import Citation, Money, ProductCard, Rating, Recommended
+from mangaassist.protocol import Citation, Money, ProductCard, Rating
 from mangaassist.store.facts import Amount, Offer, Product, RatingSummary
 
 MINIMUM_CARDS = 3
@@ -83,7 +83,7 @@ def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, c
         in_stock=offer.in_stock if offer else None,
         url=chunk.url,
         rating=Rating(average=rating.average, count=rating.count) if rating and rating.count else None,
-        recommended=cast("Recommended | None", chunk.facts.get("recommended")),
+        recommended=chunk.recommended,
     )
 
 

@@ -62,12 +62,12 @@ class Ground:
     def candidates(self) -> list[Chunk]:
         """Everything the answer may name, each series once.
 
-        Retrieval reads the question and comes first; but a question about a title at hand ("more like these") says
-        little in its own words, so what is similar to that title comes before what is near those words.
+        Retrieval reads the question and comes first; but a question about a title at hand ("more like these"), or for
+        what is popular, says little in its own words: what answers it comes before what is near those words.
         """
         others = self._others
-        similar = [chunk for chunk in others if chunk.facts.get("recommended") == "similar"]
-        return [*similar, *self.chunks, *(chunk for chunk in others if chunk not in similar)]
+        first = [chunk for chunk in others if chunk.recommended == "similar" or self.suggested.asked_for]
+        return [*first, *self.chunks, *(chunk for chunk in others if chunk not in first)]
 
     @property
     def recommended_by(self) -> Source | None:
@@ -75,7 +75,7 @@ class Ground:
 
         It is ``popularity`` when nothing of it is the recommender's.
         """
-        reasons = {chunk.facts.get("recommended") for chunk in self._others}
+        reasons = {chunk.recommended for chunk in self._others}
         return None if not reasons else "popularity" if reasons == {"popular"} else "personalize"
 
     @property

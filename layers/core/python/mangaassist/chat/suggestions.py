@@ -7,6 +7,7 @@ prompt with the reason it was proposed for. A part that does not answer makes th
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -38,6 +39,15 @@ class Suggested:
 
     chunks: tuple[Chunk, ...] = ()
     degraded: tuple[str, ...] = ()
+    asked_for: bool = False
+    """The question asks for what is popular: retrieval can only look for that word."""
+
+
+_POPULAR: Final = re.compile(
+    r"\b(?:(?:what|which)(?:'s| is| are)?|most|the|any|some|something|anything) (?:[\w'-]+ ){0,2}(?:popular|best[- ]?sell)"
+    r"|\bbest[- ]?sell(?:ers?|ing)\b|人気|売れ筋|売れている|ベストセラー|ランキング",
+    re.IGNORECASE,
+)
 
 
 class Suggestions:
@@ -82,6 +92,7 @@ class Suggestions:
         from mangaassist.recommendations.facts import Wish
 
         budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
+        asks_for_popular = _POPULAR.search(text) is not None
         waits_for = "history"
         try:
             async with asyncio.timeout(budget_ms / 1000):
@@ -93,6 +104,8 @@ class Suggestions:
                         like=_seeds(text, hints, shown),
                         genres=genres_in(text),
                         without=frozenset(asin for turn in shown for asin in turn),
+                        other_series=True,
+                        popular=asks_for_popular,
                         # A chunk stands for its series, and so does a card.
                         most_of_a_series=1,
                         limit=MOST_SUGGESTED,
@@ -105,7 +118,8 @@ class Suggestions:
             return Suggested(degraded=("recommendations",))
         # A title that the catalogue could not describe cannot be spoken of.
         items = [each for each in recommended.items if each.product is not None]
-        return Suggested(tuple(self._chunk(each) for each in items), recommended.degraded)
+        chunks = tuple(self._chunk(each) for each in items)
+        return Suggested(chunks, recommended.degraded, asked_for=asks_for_popular)
 
     async def prepare(self) -> Recommendations:
         """Have everything at hand that a first question would wait for."""
@@ -142,8 +156,8 @@ class Suggestions:
                 "status": product.status,
                 "publisher": product.publisher,
                 "offer": {"asin": product.asin, "title": product.title, "volume": product.volume},
-                "recommended": recommendation.reason,
             },
+            recommended=recommendation.reason,
         )
 
 

@@ -38,7 +38,7 @@ PRODUCT_FIELDS: Final = (
 
 RECOMMENDED: Final[Mapping[object, str]] = {
     "similar": "similar to a title the shopper looks at",
-    "for_you": "chosen for this shopper",
+    "for_you": "suggested to this shopper",
     "popular": "popular with readers",
 }
 
@@ -110,7 +110,7 @@ def _product(index: int, chunk: Chunk, language: Locale) -> str:
     fields: list[tuple[str, object]] = [("title", chunk.title)]
     fields += [(name, facts.get(field)) for name, field in PRODUCT_FIELDS]
     fields.append(("asin", offer.get("asin") if isinstance(offer, dict) else None))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    fields.append(("recommended", RECOMMENDED.get(facts.get("recommended"))))
+    fields.append(("recommended", RECOMMENDED.get(chunk.recommended)))
     fields.append(("summary", facts.get(f"description_{language}") or chunk.text))
     lines = [f"{name}: {text}" for name, value in fields if (text := _text(value))]
     return "\n".join([f'<product_data index="{index}">', *lines, "</product_data>"])

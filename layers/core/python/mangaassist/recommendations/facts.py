@@ -28,6 +28,10 @@ class Wish:
     """ASINs not to recommend: owned, or shown before."""
     profile: Profile | None = None
     """Without one nothing mature is recommended."""
+    other_series: bool = False
+    """Whether to leave out every title of the series that ``like`` and ``without`` belong to, not only those ASINs."""
+    popular: bool = False
+    """What most people read is wished for: nobody's taste is asked about."""
     most_of_a_series: int = MOST_OF_A_SERIES
     """1 where every title stands for its series."""
     limit: int = 10

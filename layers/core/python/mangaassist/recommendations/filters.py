@@ -30,14 +30,27 @@ def allowed(
     """
     passed: dict[str, Candidate] = {}
     unwanted = {*wish.without, *wish.like}
+    known_series = (
+        {_series_of(asin, known, popularity) for asin in unwanted} if wish.other_series else set[str]()
+    )
     for proposal in proposals:
         asin = proposal.asin
         if asin in unwanted or asin in passed or not _sellable(asin, known, limits):
             continue
         candidate = _described(proposal, wish, known, popularity)
-        if candidate is not None and (not wish.genres or not set(wish.genres).isdisjoint(candidate.genres)):
+        if candidate is None or candidate.series_id in known_series:
+            continue
+        if not wish.genres or not set(wish.genres).isdisjoint(candidate.genres):
             passed[asin] = candidate
     return list(passed.values())
+
+
+def _series_of(asin: str, known: Known, popularity: Popularity) -> str:
+    """As far as anybody knows; else a series of its own."""
+    if known.products is not None and asin in known.products:
+        return known.products[asin].series_id
+    title = popularity.get(asin)
+    return title.series_id if title else asin
 
 
 def _sellable(asin: str, known: Known, limits: Thresholds) -> bool:

@@ -39,6 +39,10 @@ PROPOSED_PER_SHOWN: Final = 4
 """Proposals asked for per title wanted, since stock, trust and diversity take some away."""
 MOST_PROPOSED: Final = 80
 """Of one answer of the recommender, so that the facts about everything are few calls."""
+MOST_CONSIDERED: Final = 100
+"""Titles whose facts are asked for, popular ones included: as many as one call of each service takes."""
+MOST_SHOWN: Final = 20
+"""Of those places for titles that are not to be shown again, whose series are to be known."""
 SPARE_POPULAR: Final = 30
 """Popular titles behind the personal ones, should filters leave too few."""
 
@@ -80,8 +84,12 @@ class Recommendations:
                 for title in self.popularity.most_read(wish.genres)
                 if title.asin not in wish.without
             ][: max(SPARE_POPULAR, PROPOSED_PER_SHOWN * wish.limit)]
-            proposals = [*proposed, *spare]
-            known, missing = await self._known([each.asin for each in proposals], stopwatch)
+            proposals = [*_each_once(proposed)[: MOST_CONSIDERED - len(spare) - MOST_SHOWN], *spare]
+            # Those that are not to be shown belong to series, too.
+            shown = [*wish.like, *sorted(wish.without)] if wish.other_series else []
+            known, missing = await self._known(
+                [*(each.asin for each in proposals), *shown][:MOST_CONSIDERED], stopwatch
+            )
             candidates = allowed(proposals, wish, known, self.popularity, self.limits)
             chosen = diversified(
                 candidates, wish.limit, asked_for=wish.genres, most_of_a_series=wish.most_of_a_series
@@ -95,7 +103,7 @@ class Recommendations:
 
     async def _proposed(self, wish: Wish, stopwatch: Stopwatch) -> tuple[list[Proposal], tuple[str, ...]]:
         """The recommender's proposals: those like the seeds in turn, then those for the shopper."""
-        if self.recommender is None:
+        if self.recommender is None or wish.popular:
             return [], ()
         # Not every campaign has a filter, and most titles are not of the genres asked for.
         limit = MOST_PROPOSED if wish.genres else min(PROPOSED_PER_SHOWN * wish.limit, MOST_PROPOSED)
@@ -168,6 +176,11 @@ async def _personal(
     recommender: Recommender, shopper: str, deadline_ms: int, *, limit: int, genres: Sequence[str]
 ) -> tuple[str, ...]:
     return await recommender.for_user(shopper, limit=limit, genres=genres, deadline_ms=deadline_ms)
+
+
+def _each_once(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """The first of every ASIN."""
+    return list({each.asin: each for each in reversed(proposals)}.values())[::-1]
 
 
 def _in_turn(lists: Sequence[Sequence[Proposal]]) -> list[Proposal]:
