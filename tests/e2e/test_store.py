@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from mangaassist.protocol import ErrorFrame, FinalFrame, ProductCard
+from mangaassist.intents.plan import reply_text
 from tests.e2e.test_chat import ENGLISH, JAPANESE, answer, connect
 from tools.twin.credentials import partner_credentials
 from tools.twin.supervisor import Twin
@@ -17,7 +19,7 @@ from tools.twin.supervisor import Twin
 PATIENCE_SECONDS = 45
 """A hang: a turn ends after 25 s, the gateway lets nothing live past 29 s, and the machine may be busy."""
 
-DISPENSABLE = {"catalogue", "pricing", "trust", "reviews", "reranker", "recommendations"}
+DISPENSABLE = {"catalogue", "pricing", "trust", "reviews", "reranker", "recommendations", "promotions"}
 """Parts without which an answer is poorer and still whole: it has its cards, and what it lacks is named."""
 
 BOTH = pytest.mark.environments("local", "prod")
@@ -44,6 +46,12 @@ async def final(twin: Twin) -> FinalFrame:
 async def cards(twin: Twin) -> tuple[list[ProductCard], list[str]]:
     last = await final(twin)
     return last.cards, last.metadata.degraded
+
+
+async def said(twin: Twin, question: str) -> tuple[str, FinalFrame]:
+    async with await connect(twin) as client:
+        _, shown, last = await answer(client, question)
+    return shown, last
 
 
 @contextmanager
@@ -89,6 +97,66 @@ async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
     assert same.price.amount == wanted
     assert same.price_as_of is not None
     assert card.price_as_of is None or same.price_as_of > card.price_as_of
+
+
+@BOTH
+@pytest.mark.req("CAT-2", "INT-5", "STR-3")
+async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) -> None:
+    (card, *_), _ = await cards(twin)
+    now = datetime.now(UTC).replace(microsecond=0)
+    ghosts = {
+        "title": {"en": "Ghost night of the test", "ja": "試験の怪談の夜"},
+        "percent_off": 99,
+        "starts_at": (now - timedelta(days=1)).isoformat(),
+        "ends_at": (now + timedelta(days=7)).isoformat(),
+        "series_ids": [card.series_id],
+        "code": "BOO",
+    }
+    admin = {"Authorization": f"Bearer {partner_credentials(twin.layout).admin}"}
+    with httpx.Client(base_url=twin.layout.url("partners"), headers=admin) as store:
+        path = "/promotions/v1/promotions/promo-of-the-test"
+        try:
+            store.put(path, json=ghosts).raise_for_status()
+            shown, last = await said(twin, "What's on sale?")
+            asked_by_title, about = await said(twin, f"Is {card.title.split(', Vol')[0]} on sale?")
+            japanese, _ = await said(twin, "今やっているセールはありますか")
+        finally:
+            over = {**ghosts, "ends_at": (now - timedelta(hours=1)).isoformat()}
+            store.put(path, json=over).raise_for_status()
+        afterwards, _ = await said(twin, "What's on sale?")
+    lines = shown.splitlines()
+    assert lines[1].startswith("- Ghost night of the test (99% off; until ")
+    assert lines[1].endswith("; code BOO)")
+    assert "・試験の怪談の夜（99%オフ、" in japanese
+    assert "Ghost night of the test" in asked_by_title.splitlines()[1]
+    for final in (last, about):
+        assert final.metadata.intent == "promotion"
+        assert final.metadata.degraded == []
+        assert final.metadata.model_tier is None
+        assert final.metadata.retrieval_mode == "none"
+        (reduced, *_) = final.cards
+        assert reduced.series_id == card.series_id
+        assert reduced.price == card.price
+    assert "Ghost night of the test" not in afterwards
+
+
+@pytest.mark.req("RES-4", "RES-5")
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "delay", "delay_ms": 3_000},
+        {"kind": "garbage"},
+        {"kind": "error"},
+        {"kind": "throttle"},
+    ],
+    ids=lambda given: given["kind"],
+)
+async def test_without_promotions_the_answer_says_so(twin: Twin, given: dict[str, object]) -> None:
+    with fault(twin, "partners", match="/promotions/", **given):
+        shown, last = await said(twin, "What's on sale?")
+    assert shown == reply_text("promotion", "en")
+    assert last.metadata.degraded == ["promotions"]
+    assert last.cards == []
 
 
 @pytest.mark.req("GEN-7", "RES-5")

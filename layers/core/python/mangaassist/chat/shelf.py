@@ -17,7 +17,7 @@ from mangaassist.store.facts import Offer, Product, RatingSummary
 
 if TYPE_CHECKING:
     from mangaassist.chat.stopwatch import Stopwatch
-    from mangaassist.store.ports import Pricing, Products, Recommender, Reviews
+    from mangaassist.store.ports import Pricing, Products, Promotions, Recommender, Reviews
 
 BUDGET_MS: Final = 800
 """Longest wait for everything together, before the stream begins (GEN-7)."""
@@ -55,11 +55,12 @@ Fallback = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The clients of the services behind product cards and suggestions."""
+    """The clients of the services behind product cards, suggestions and promotions."""
 
     products: Products
     pricing: Pricing
     reviews: Reviews
+    promotions: Promotions
     recommender: Recommender | None = None
     """``None`` where none is deployed: what is popular is suggested then."""
 
@@ -103,9 +104,9 @@ class Shelves:
             services = await self.prepare()
             budget_ms = min(self._budget_ms, stopwatch.remaining_ms("enrichment"))
             products, offers, ratings = await asyncio.gather(
-                self._ask(CATALOGUE, services.products.get(asked, deadline_ms=budget_ms), budget_ms),
-                self._ask(PRICING, services.pricing.offers(asked, deadline_ms=budget_ms), budget_ms),
-                self._ask(REVIEWS, services.reviews.ratings(asked, deadline_ms=budget_ms), budget_ms),
+                self.ask(CATALOGUE, services.products.get(asked, deadline_ms=budget_ms), budget_ms),
+                self.ask(PRICING, services.pricing.offers(asked, deadline_ms=budget_ms), budget_ms),
+                self.ask(REVIEWS, services.reviews.ratings(asked, deadline_ms=budget_ms), budget_ms),
             )
         answers = {CATALOGUE: products, PRICING: offers, REVIEWS: ratings}
         return Shelf(
@@ -115,7 +116,7 @@ class Shelves:
             missing=tuple(name for name, answer in answers.items() if answer is None),
         )
 
-    async def _ask(self, service: str, asking: Awaitable[Answer], budget_ms: int) -> Answer | None:
+    async def ask(self, service: str, asking: Awaitable[Answer], budget_ms: int) -> Answer | None:
         """The answer, or ``None`` when there is none in time. The budget holds whatever the client does with it."""
         try:
             async with asyncio.timeout(budget_ms / 1000):
