@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from mangaassist.protocol import ErrorFrame, FinalFrame, ProductCard
 from mangaassist.intents.plan import reply_text
+from mangaassist.protocol import ErrorFrame, FinalFrame, ProductCard
 from tests.e2e.test_chat import ENGLISH, JAPANESE, answer, connect
 from tools.twin.credentials import partner_credentials
 from tools.twin.supervisor import Twin
@@ -21,6 +21,8 @@ PATIENCE_SECONDS = 45
 
 DISPENSABLE = {"catalogue", "pricing", "trust", "reviews", "reranker", "recommendations", "promotions"}
 """Parts without which an answer is poorer and still whole: it has its cards, and what it lacks is named."""
+
+SALE = "What's on sale?"
 
 BOTH = pytest.mark.environments("local", "prod")
 
@@ -52,6 +54,13 @@ async def said(twin: Twin, question: str) -> tuple[str, FinalFrame]:
     async with await connect(twin) as client:
         _, shown, last = await answer(client, question)
     return shown, last
+
+
+async def promotions_answer(twin: Twin) -> None:
+    """The circuit that the test before left open closes with the first probe that succeeds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await said(twin, SALE))[1].metadata.degraded:
+            pass
 
 
 @contextmanager
@@ -103,6 +112,7 @@ async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
 @pytest.mark.req("CAT-2", "INT-5", "STR-3")
 async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) -> None:
     (card, *_), _ = await cards(twin)
+    await promotions_answer(twin)
     now = datetime.now(UTC).replace(microsecond=0)
     ghosts = {
         "title": {"en": "Ghost night of the test", "ja": "試験の怪談の夜"},
@@ -117,13 +127,13 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
         path = "/promotions/v1/promotions/promo-of-the-test"
         try:
             store.put(path, json=ghosts).raise_for_status()
-            shown, last = await said(twin, "What's on sale?")
+            shown, last = await said(twin, SALE)
             asked_by_title, about = await said(twin, f"Is {card.title.split(', Vol')[0]} on sale?")
             japanese, _ = await said(twin, "今やっているセールはありますか")
         finally:
             over = {**ghosts, "ends_at": (now - timedelta(hours=1)).isoformat()}
             store.put(path, json=over).raise_for_status()
-        afterwards, _ = await said(twin, "What's on sale?")
+        afterwards, _ = await said(twin, SALE)
     lines = shown.splitlines()
     assert lines[1].startswith("- Ghost night of the test (99% off; until ")
     assert lines[1].endswith("; code BOO)")
@@ -152,8 +162,9 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
     ids=lambda given: given["kind"],
 )
 async def test_without_promotions_the_answer_says_so(twin: Twin, given: dict[str, object]) -> None:
+    await promotions_answer(twin)
     with fault(twin, "partners", match="/promotions/", **given):
-        shown, last = await said(twin, "What's on sale?")
+        shown, last = await said(twin, SALE)
     assert shown == reply_text("promotion", "en")
     assert last.metadata.degraded == ["promotions"]
     assert last.cards == []
