@@ -1,6 +1,6 @@
 """What each intent needs: retrieval or not, which task answers, or which prepared reply (INT-5).
 
-Intents whose live services are not part of the product yet get a reply that says what the assistant can do now.
+Intents whose live services the assistant does not ask yet get a reply that says what it can do now.
 """
 
 from __future__ import annotations
