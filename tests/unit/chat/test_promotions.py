@@ -218,9 +218,19 @@ async def test_every_promotion_has_a_card_before_one_has_two(world: World) -> No
     assert titles(world) == ["Uzumaki, Vol. 1", "Remina, Vol. 1", "Tomie, Vol. 1"]
 
 
+async def test_books_whose_price_is_reduced_are_shown_first(world: World) -> None:
+    world.store.offers_ |= {
+        "B0TEST0001": offer(1, list_price=None),
+        "B0TEST0002": offer(2, "9.99", list_price="9.99"),
+    }
+    world.store.running_ = [promotion(1, 30, 1, 2, 3), promotion(2, 20, 4)]
+    await world.say(ENGLISH)
+    assert titles(world) == ["Remina, Vol. 1", "Gyo, Vol. 1", "Uzumaki, Vol. 1"]
+
+
 async def test_of_many_series_the_most_read_are_named(world: World) -> None:
     world.store.popular = [
-        PopularTitle(f"B0TEST{number:04}", f"MG{number:05}", (), mature=False) for number in (6, 5)
+        PopularTitle(f"B0TEST{number:04}", f"MG{number:05}", (), mature=number == 4) for number in (4, 6, 5)
     ]
     world.store.running_ = [promotion(1, 30, *range(1, 7))]
     await world.say(ENGLISH)

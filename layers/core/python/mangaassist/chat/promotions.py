@@ -16,6 +16,7 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mangaassist.chat import cards
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from mangaassist.chat.shelf import Services, Shelves
     from mangaassist.chat.stopwatch import Stopwatch
     from mangaassist.protocol import ProductCard
-    from mangaassist.store.facts import Offer, Product, Promotion, TrustSignals
+    from mangaassist.store.facts import Amount, Offer, Product, Promotion, TrustSignals
     from mangaassist.store.ports import Products
 
 PROMOTIONS: Final = "promotions"
@@ -181,11 +182,14 @@ class PromotionAnswers:
 
         A promotion's series are many and in no order, so the most read ones are looked up.
         """
-        rank = {title.series_id: place for place, title in enumerate((self._popularity or shipped()).titles)}
+        popular = (self._popularity or shipped()).titles
+        rank = {title.series_id: place for place, title in enumerate(popular)}
+        mature = {title.series_id for title in popular if title.mature}
         sought = {
-            each.promotion_id: sorted(each.series_ids, key=lambda series_id: rank.get(series_id, len(rank)))[
-                :MOST_SOUGHT
-            ]
+            each.promotion_id: sorted(
+                (series_id for series_id in each.series_ids if series_id not in mature),
+                key=lambda series_id: rank.get(series_id, len(rank)),
+            )[:MOST_SOUGHT]
             for each in promotions
         }
         wanted = tuple(dict.fromkeys(series_id for ids in sought.values() for series_id in ids))
@@ -205,7 +209,7 @@ class PromotionAnswers:
     async def _cards(
         self, turn: _Turn, subject: Product | None, books: Sequence[Product]
     ) -> tuple[ProductCard, ...]:
-        """Cards of the book that was asked about, then of books that can be had."""
+        """Cards of the book that was asked about, then of books that can be had: first those whose price says so."""
         found = {each.asin: each for each in ([subject] if subject and subject.buyable else []) + [*books]}
         if not found:
             return ()
@@ -221,6 +225,7 @@ class PromotionAnswers:
             for book in found.values()
             if self._is_trusted(book, trust) and (book is subject or _is_to_be_had(book, offers))
         ]
+        shown.sort(key=lambda book: (book is not subject, not _is_below_list_price(book, shelf.offers)))
         return tuple(
             cards.product_card(book, shelf, url=series_page(self._store_url, book.series_id))
             for book in shown[:MOST_CARDS]
@@ -252,6 +257,15 @@ def _is_for(promotion: Promotion, book: Product) -> bool:
 
 def _is_to_be_had(book: Product, offers: Mapping[str, Offer] | None) -> bool:
     return offers is None or (book.asin in offers and offers[book.asin].in_stock)
+
+
+def _is_below_list_price(book: Product, offers: Mapping[str, Offer]) -> bool:
+    offer = offers.get(book.asin)
+    return offer is not None and offer.list_price is not None and _is_less(offer.price, offer.list_price)
+
+
+def _is_less(one: Amount, other: Amount) -> bool:
+    return one.currency == other.currency and Decimal(one.value) < Decimal(other.value)
 
 
 def _in_turn(lists: Sequence[Sequence[Product]]) -> list[Product]:
