@@ -139,16 +139,16 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
             store.put(offer, json={"price": was["price"], "list_price": was["list_price"]}).raise_for_status()
         afterwards, _ = await said(twin, SALE)
     lines = shown.splitlines()
-    assert lines[1].startswith("- Ghost night of the test (99% off; until ")
+    assert lines[1].startswith("- Ghost night of the test (99% off; ")
     assert lines[1].endswith("; code BOO)")
     assert "・試験の怪談の夜（99%オフ、" in japanese
     assert "Ghost night of the test" in asked_by_title.splitlines()[1]
-    for final in (last, about):
-        assert final.metadata.intent == "promotion"
-        assert final.metadata.degraded == []
-        assert final.metadata.model_tier is None
-        assert final.metadata.retrieval_mode == "none"
-        first = final.cards[0]
+    for answered in (last, about):
+        assert answered.metadata.intent == "promotion"
+        assert answered.metadata.degraded == []
+        assert answered.metadata.model_tier is None
+        assert answered.metadata.retrieval_mode == "none"
+        first = answered.cards[0]
         assert first.asin == card.asin
         assert first.price is not None
         assert first.list_price is not None
