@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -134,7 +134,8 @@ class FakeStore:
 
         found = {one.asin: one for one in self.products.values() if fits(one)}
         answer = await self.answer("catalogue", tuple(found), deadline_ms, found)
-        return Page(tuple(answer.values())[:page_size])
+        # Never the same object twice, as over a wire.
+        return Page(tuple(replace(each) for each in answer.values())[:page_size])
 
     async def running(self, *, series_ids: Sequence[str] = (), deadline_ms: int) -> tuple[Promotion, ...]:
         known = {each.promotion_id: each for each in self.running_}

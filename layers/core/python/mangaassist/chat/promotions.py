@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mangaassist.chat import cards
 from mangaassist.chat.shelf import BUDGET_MS, CATALOGUE, PRICING, REVIEWS, Shelf
-from mangaassist.guardrails.trust import Thresholds, suspicion, thresholds
+from mangaassist.guardrails.trust import suspicion, thresholds
 from mangaassist.intents.plan import reply_text
 from mangaassist.intents.reduced_title import title_asked_about
 from mangaassist.language import Language, strip_invisible
@@ -110,7 +110,6 @@ class PromotionAnswers:
         *,
         store_url: str,
         now: Callable[[], datetime] = _now,
-        limits: Thresholds | None = None,
         popularity: Popularity | None = None,
         budget_ms: int = BUDGET_MS,
     ) -> None:
@@ -119,14 +118,12 @@ class PromotionAnswers:
             shelves: has the store's clients.
             store_url: where product pages are.
             now: has a time zone.
-            limits: what a listing may look like; the guardrail's own without it.
             popularity: which series are worth naming first; the list that ships with us without it.
             budget_ms: longest wait for everything together, once the clients are there.
         """
         self._shelves = shelves
         self._store_url = store_url
         self._now = now
-        self._limits = limits
         self._popularity = popularity
         self._budget_ms = budget_ms
 
@@ -199,7 +196,7 @@ class PromotionAnswers:
         books = {
             series_id: book
             for series_id, items in zip(wanted, volumes or (), strict=False)
-            if (book := next((each for each in items if each.buyable and not each.mature), None))
+            if (book := next((each for each in items if _is_for_all(each, series_id)), None))
         }
         return {
             promotion_id: tuple(books[each] for each in ids if each in books)[:MOST_NAMED]
@@ -210,10 +207,11 @@ class PromotionAnswers:
         self, turn: _Turn, subject: Product | None, books: Sequence[Product]
     ) -> tuple[ProductCard, ...]:
         """Cards of the book that was asked about, then of books that can be had: first those whose price says so."""
-        found = {each.asin: each for each in ([subject] if subject and subject.buyable else []) + [*books]}
+        asked = [subject] if subject and subject.buyable else []
+        found = {each.series_id: each for each in [*books, *asked]}
         if not found:
             return ()
-        asins, services = tuple(found), turn.services
+        asins, services = tuple(each.asin for each in found.values()), turn.services
         offers, trust, ratings = await asyncio.gather(
             turn.ask(PRICING, lambda ms: services.pricing.offers(asins, deadline_ms=ms), round_=2),
             turn.ask(TRUST, lambda ms: services.pricing.trust(asins, deadline_ms=ms), round_=2),
@@ -223,20 +221,13 @@ class PromotionAnswers:
         shown = [
             book
             for book in found.values()
-            if self._is_trusted(book, trust) and (book is subject or _is_to_be_had(book, offers))
+            if _is_trusted(book, trust) and (book is subject or _is_to_be_had(book, offers))
         ]
         shown.sort(key=lambda book: (book is not subject, not _is_below_list_price(book, shelf.offers)))
         return tuple(
             cards.product_card(book, shelf, url=series_page(self._store_url, book.series_id))
             for book in shown[:MOST_CARDS]
         )
-
-    def _is_trusted(self, book: Product, trust: Mapping[str, TrustSignals] | None) -> bool:
-        """No guardrail looks at cards beside a template; a listing of which nothing can be known is not condemned."""
-        if trust is None:
-            return True
-        signals = trust.get(book.asin)
-        return signals is not None and suspicion(signals, self._limits or thresholds()) is None
 
 
 async def _volumes(
@@ -251,8 +242,21 @@ async def _volumes(
     return [page.items for page in pages]
 
 
+def _is_for_all(book: Product, series_id: str) -> bool:
+    """Whether a book of that series, as was asked for, may be shown to anybody."""
+    return book.series_id == series_id and book.buyable and not book.mature
+
+
 def _is_for(promotion: Promotion, book: Product) -> bool:
     return not promotion.series_ids or book.series_id in promotion.series_ids
+
+
+def _is_trusted(book: Product, trust: Mapping[str, TrustSignals] | None) -> bool:
+    """No guardrail looks at cards beside a template. While nothing can be known about listings, none is condemned."""
+    if trust is None:
+        return True
+    signals = trust.get(book.asin)
+    return signals is not None and suspicion(signals, thresholds()) is None
 
 
 def _is_to_be_had(book: Product, offers: Mapping[str, Offer] | None) -> bool:
