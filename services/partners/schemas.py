@@ -86,6 +86,17 @@ class Price(BaseModel):
     currency: Literal["USD"] = CURRENCY
 
 
+def whole_number(value: object) -> object:
+    """For a field's validator before it. Not strict, which would refuse 3.0, an integer to JSON Schema.
+
+    Raises:
+        ValueError: a truth or a text is no number.
+    """
+    if isinstance(value, bool | str):
+        raise ValueError("must be a whole number")
+    return value
+
+
 def optional_money(cents: int | None) -> Money | None:
     """From whole cents, where there are any."""
     return None if cents is None else Money.of(cents)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from mangaassist.intents.plan import reply_text
 from mangaassist.protocol import ErrorFrame, FinalFrame, ProductCard
 from tests.e2e.test_chat import ENGLISH, JAPANESE, answer, connect
 from tools.chat_client import ChatClient
@@ -18,8 +20,10 @@ from tools.twin.supervisor import Twin
 PATIENCE_SECONDS = 45
 """A hang: a turn ends after 25 s, the gateway lets nothing live past 29 s, and the machine may be busy."""
 
-DISPENSABLE = {"catalogue", "pricing", "trust", "reviews", "reranker", "recommendations"}
+DISPENSABLE = {"catalogue", "pricing", "trust", "reviews", "reranker", "recommendations", "promotions"}
 """Parts without which an answer is poorer and still whole: it has its cards, and what it lacks is named."""
+
+SALE = "What's on sale?"
 
 BOTH = pytest.mark.environments("local", "prod")
 
@@ -45,6 +49,19 @@ async def final(twin: Twin) -> FinalFrame:
 async def cards(twin: Twin) -> tuple[list[ProductCard], list[str]]:
     last = await final(twin)
     return last.cards, last.metadata.degraded
+
+
+async def said(twin: Twin, question: str) -> tuple[str, FinalFrame]:
+    async with await connect(twin) as client:
+        _, shown, last = await answer(client, question)
+    return shown, last
+
+
+async def promotions_answer(twin: Twin) -> None:
+    """The circuit that the test before left open closes with the first probe that succeeds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (await said(twin, SALE))[1].metadata.degraded:
+            pass
 
 
 @contextmanager
@@ -90,6 +107,74 @@ async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
     assert same.price.amount == wanted
     assert same.price_as_of is not None
     assert card.price_as_of is None or same.price_as_of > card.price_as_of
+
+
+@BOTH
+@pytest.mark.req("CAT-2", "INT-5", "STR-3")
+async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) -> None:
+    (card, *_), _ = await cards(twin)
+    await promotions_answer(twin)
+    now = datetime.now(UTC).replace(microsecond=0)
+    ghosts = {
+        "title": {"en": "Ghost night of the test", "ja": "試験の怪談の夜"},
+        "percent_off": 99,
+        "starts_at": (now - timedelta(days=1)).isoformat(),
+        "ends_at": (now + timedelta(days=7)).isoformat(),
+        "series_ids": [card.series_id],
+        "code": "BOO",
+    }
+    admin = {"Authorization": f"Bearer {partner_credentials(twin.layout).admin}"}
+    with httpx.Client(base_url=twin.layout.url("partners"), headers=admin) as store:
+        path, offer = "/promotions/v1/promotions/promo-of-the-test", f"/pricing/v1/offers/{card.asin}"
+        was = store.get(offer).raise_for_status().json()
+        reduced = {"price": {"amount": "6.66"}, "list_price": {"amount": "9.99"}}
+        try:
+            store.put(path, json=ghosts).raise_for_status()
+            store.put(offer, json=reduced).raise_for_status()
+            shown, last = await said(twin, SALE)
+            asked_by_title, about = await said(twin, f"Is {card.title.split(', Vol')[0]} on sale?")
+            japanese, _ = await said(twin, "今やっているセールはありますか")
+        finally:
+            over = {**ghosts, "ends_at": (now - timedelta(hours=1)).isoformat()}
+            store.put(path, json=over).raise_for_status()
+            store.put(offer, json={"price": was["price"], "list_price": was["list_price"]}).raise_for_status()
+        afterwards, _ = await said(twin, SALE)
+    lines = shown.splitlines()
+    assert lines[1].startswith("- Ghost night of the test (99% off; ")
+    assert lines[1].endswith("; code BOO)")
+    assert "・試験の怪談の夜（99%オフ、" in japanese
+    assert "Ghost night of the test" in asked_by_title.splitlines()[1]
+    for answered in (last, about):
+        assert answered.metadata.intent == "promotion"
+        assert answered.metadata.degraded == []
+        assert answered.metadata.model_tier is None
+        assert answered.metadata.retrieval_mode == "none"
+        first = answered.cards[0]
+        assert first.asin == card.asin
+        assert first.price is not None
+        assert first.list_price is not None
+        assert (first.price.amount, first.list_price.amount) == ("6.66", "9.99")
+    assert "Ghost night of the test" not in afterwards
+
+
+@pytest.mark.req("RES-4", "RES-5")
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "delay", "delay_ms": 3_000},
+        {"kind": "garbage"},
+        {"kind": "error"},
+        {"kind": "throttle"},
+    ],
+    ids=lambda given: given["kind"],
+)
+async def test_without_promotions_the_answer_says_so(twin: Twin, given: dict[str, object]) -> None:
+    await promotions_answer(twin)
+    with fault(twin, "partners", match="/promotions/", **given):
+        shown, last = await said(twin, SALE)
+    assert shown == reply_text("promotion", "en")
+    assert last.metadata.degraded == ["promotions"]
+    assert last.cards == []
 
 
 @pytest.mark.req("GEN-7", "RES-5")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeVar
 
+from mangaassist.chat.promotions import PromotionAnswers
 from mangaassist.chat.shelf import Services, Shelves
 from mangaassist.chat.suggestions import Suggestions
 from mangaassist.errors import DependencyError
-from mangaassist.store.facts import Amount, Offer, Product, RatingSummary, TrustSignals
+from mangaassist.recommendations.popularity import Popularity, PopularTitle
+from mangaassist.store.facts import Amount, Offer, Product, Promotion, RatingSummary, TrustSignals
 from mangaassist.store.ports import FindBy, Page
 
 TITLES = ("Uzumaki", "Tomie", "Gyo", "Remina", "Sensor", "Smashed")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+"""Now, where promotions are concerned."""
 Fact = TypeVar("Fact")
 
 
@@ -45,6 +50,28 @@ def trusted(number: int) -> TrustSignals:
     return TrustSignals(f"B0TEST{number:04}", 0.9, 900, 900, True, price, price)
 
 
+def promotion(
+    number: int,
+    percent_off: int = 20,
+    *series: int,
+    title: tuple[str, str] = ("Ghost night", "怪談の夜"),
+    starts_at: str = "2026-11-01T00:00:00Z",
+    ends_at: str = "2026-12-01T00:00:00Z",
+    code: str | None = None,
+) -> Promotion:
+    """For the series of those numbers; for everything without any."""
+    return Promotion(
+        promotion_id=f"promo-{number}",
+        title_en=title[0],
+        title_ja=title[1],
+        percent_off=percent_off,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        series_ids=tuple(f"MG{each:05}" for each in series),
+        code=code,
+    )
+
+
 @dataclass
 class FakeRecommender:
     """Asks the store's dictionaries, so that it breaks with them; ``asked`` there says for whom or for what."""
@@ -67,7 +94,7 @@ class FakeRecommender:
 
 @dataclass
 class FakeStore:
-    """Catalogue, pricing and reviews in one; ``broken`` maps a service to its error, ``None`` for endless silence."""
+    """Catalogue, pricing, reviews and promotions in one; ``broken`` maps a service to its error, ``None`` for endless silence."""
 
     products: dict[str, Product] = field(
         default_factory=lambda: {
@@ -83,6 +110,10 @@ class FakeStore:
     trust_: dict[str, TrustSignals] = field(
         default_factory=lambda: {one.asin: one for one in (trusted(number) for number in range(1, 7))}
     )
+    running_: Sequence[Promotion] = ()
+    """What the promotions service says, whether it runs or not."""
+    popular: Sequence[PopularTitle] = ()
+    """What promotions name first."""
     recommended: Sequence[str] = ()
     """ASINs that the recommender has for everybody and for every title; without any there is no recommender."""
     signals: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -96,7 +127,19 @@ class FakeStore:
     async def find(
         self, by: FindBy, term: str, *, page_size: int, page_token: str = "", deadline_ms: int
     ) -> Page[Product]:
-        raise NotImplementedError
+        def fits(product: Product) -> bool:
+            if by == "series":
+                return product.series_id == term
+            return by == "title" and product.series_title.casefold().startswith(term.casefold())
+
+        found = {one.asin: one for one in self.products.values() if fits(one)}
+        answer = await self.answer("catalogue", tuple(found), deadline_ms, found)
+        # Never the same object twice, as over a wire.
+        return Page(tuple(replace(each) for each in answer.values())[:page_size])
+
+    async def running(self, *, series_ids: Sequence[str] = (), deadline_ms: int) -> tuple[Promotion, ...]:
+        known = {each.promotion_id: each for each in self.running_}
+        return tuple((await self.answer("promotions", tuple(known), deadline_ms, known)).values())
 
     async def offers(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, Offer]:
         return await self.answer("pricing", asins, deadline_ms, self.offers_)
@@ -110,7 +153,7 @@ class FakeStore:
     def shelves(self, missing: list[tuple[str, str]] | None = None, *, budget_ms: int = 800) -> Shelves:
         heard = [] if missing is None else missing
         return Shelves(
-            lambda: Services(self, self, self, FakeRecommender(self) if self.recommended else None),
+            lambda: Services(self, self, self, self, FakeRecommender(self) if self.recommended else None),
             on_missing=lambda *told: heard.append(told),
             budget_ms=budget_ms,
         )
@@ -123,6 +166,15 @@ class FakeStore:
             shelves,
             store_url="https://store.example",
             on_fallback=lambda *fallback: told.append(fallback),
+            budget_ms=budget_ms,
+        )
+
+    def promotion_answers(self, shelves: Shelves, *, budget_ms: int = 800) -> PromotionAnswers:
+        return PromotionAnswers(
+            shelves,
+            store_url="https://store.example",
+            now=lambda: NOON,
+            popularity=Popularity.of(self.popular),
             budget_ms=budget_ms,
         )
 

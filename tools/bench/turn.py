@@ -9,6 +9,7 @@ import time
 from collections import deque
 
 from mangaassist.chat.groundwork import Groundwork
+from mangaassist.chat.promotions import PromotionAnswers
 from mangaassist.chat.service import ChatService
 from mangaassist.chat.turn import TurnStory
 from mangaassist.chat.understanding import Understanding
@@ -67,6 +68,7 @@ async def _turns(chunks: int) -> tuple[float, list[dict[str, object]]]:
                     shelves=shelves,
                 ),
                 shelves=shelves,
+                promotions=PromotionAnswers(shelves, store_url="https://store.example"),
                 policies=FakePolicies(),
                 model=FakeModel(deque([["Uzumaki [1] "] * chunks])),
                 judge=FakeJudge(),

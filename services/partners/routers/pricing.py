@@ -31,6 +31,7 @@ from services.partners.schemas import (
     Store,
     each_once,
     optional_money,
+    whole_number,
 )
 
 router = APIRouter(prefix="/pricing/v1", tags=["pricing"])
@@ -38,15 +39,7 @@ router = APIRouter(prefix="/pricing/v1", tags=["pricing"])
 MOST_STOCK = 1_000_000
 _ETAG = {"ETag": {"description": "For If-Match.", "schema": {"type": "string"}, "example": '"3"'}}
 
-
-def _number(value: object) -> object:
-    # Not strict, which would refuse 3.0, an integer to JSON Schema; but a truth or a text is no stock.
-    if isinstance(value, bool | str):
-        raise ValueError("must be a whole number")
-    return value
-
-
-Stock = Annotated[int, Field(ge=0, le=MOST_STOCK), BeforeValidator(_number)]
+Stock = Annotated[int, Field(ge=0, le=MOST_STOCK), BeforeValidator(whole_number)]
 
 
 class OfferAnswer(Answer):

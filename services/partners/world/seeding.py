@@ -1,7 +1,8 @@
 """Filling a database with the world, once: again only when the feed, the world's rules, the epoch or the tables change.
 
 All of it is one transaction. What the pricing API was told survives: those offers and their changes are laid over the new
-world, for every ASIN it still sells. Returns announced through the API do not, because their orders are dated anew.
+world, for every ASIN it still sells. Returns announced through the API do not, because their orders are dated anew, and
+neither do promotions laid out through it.
 """
 
 from __future__ import annotations

@@ -162,3 +162,55 @@ async def test_promotions_at_a_moment_and_for_a_series(reader: httpx.AsyncClient
     assert any(each["series_ids"] for each in mine)
     assert any(not each["series_ids"] for each in mine)
     assert (await reader.get(url, params={"active_at": "tomorrow"})).status_code == 422
+
+
+GHOSTS = {
+    "title": {"en": "Ghost night", "ja": "怪談の夜"},
+    "percent_off": 40,
+    "starts_at": "2026-11-02T00:00:00Z",
+    "ends_at": "2026-11-09T00:00:00Z",
+    "code": "BOO",
+}
+GHOSTS_URL = "/promotions/v1/promotions/promo-ghosts"
+
+
+@pytest.mark.req("CAT-2")
+async def test_a_promotion_that_is_laid_out_runs_until_it_is_replaced(
+    administrator: httpx.AsyncClient, reader: httpx.AsyncClient
+) -> None:
+    async def running() -> list[dict[str, Any]]:
+        return (await reader.get("/promotions/v1/promotions")).json()["promotions"]
+
+    before = await running()
+    series = next(each["series_ids"] for each in before if each["series_ids"])[:2]
+    answer = await administrator.put(GHOSTS_URL, json={**GHOSTS, "series_ids": [*series, series[0]]})
+    assert answer.status_code == 201
+    assert answer.json() == {**GHOSTS, "promotion_id": "promo-ghosts", "series_ids": sorted(series)}
+    assert await running() == [answer.json(), *before]  # the largest reduction first
+    everything = {name: told for name, told in GHOSTS.items() if name != "code"}
+    again = await administrator.put(GHOSTS_URL, json=everything)
+    assert (again.status_code, again.json()["series_ids"], again.json()["code"]) == (200, [], None)
+    over = {**GHOSTS, "starts_at": "2026-11-01T00:00:00Z", "ends_at": "2026-11-02T09:00:00Z"}
+    assert (await administrator.put(GHOSTS_URL, json=over)).status_code == 200
+    assert await running() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"ends_at": GHOSTS["starts_at"]}, 409),
+        ({"series_ids": ["no-such-series"]}, 404),
+        ({"percent_off": 0}, 422),
+        ({"percent_off": "40"}, 422),
+        ({"code": "two words"}, 422),
+        ({"starts_at": "today"}, 422),
+        ({"title": {"en": "Ghost night"}}, 422),
+    ],
+)
+async def test_a_promotion_that_cannot_be_is_refused(
+    administrator: httpx.AsyncClient, reader: httpx.AsyncClient, change: dict[str, Any], status: int
+) -> None:
+    before = (await reader.get("/promotions/v1/promotions")).json()
+    assert (await administrator.put(GHOSTS_URL, json={**GHOSTS, **change})).status_code == status
+    assert (await reader.put(GHOSTS_URL, json=GHOSTS)).status_code == 403
+    assert (await reader.get("/promotions/v1/promotions")).json() == before

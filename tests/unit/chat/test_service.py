@@ -91,6 +91,7 @@ class World:
                     shelves=shelves,
                 ),
                 shelves=shelves,
+                promotions=self.store.promotion_answers(shelves, budget_ms=self.enrichment_ms),
                 policies=FakePolicies(),
                 model=self.model,
                 judge=self.judge,

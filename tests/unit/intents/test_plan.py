@@ -13,7 +13,6 @@ from mangaassist.language import detect_language
 WITHOUT_LIVE_SERVICE = (
     Intent.ORDER_STATUS,
     Intent.RETURN_REQUEST,
-    Intent.PROMOTION,
     Intent.FAQ,
     Intent.ESCALATION,
 )

@@ -72,6 +72,7 @@ SURE = {
         "Are there any discounts today?",
         "do you have a promo code",
         "What's on sale?",
+        "Is Vinland Saga on sale?",
         "今やっているセールはありますか",
         "クーポンを使いたい",
         "有什么优惠吗",
@@ -138,6 +139,9 @@ UNSURE = [
     "Is there a manga about the weather in Tokyo?",
     "What is the reading order of my series?",
     "a manga where the hero deals with a refund clerk",
+    # "On sale" as in "out".
+    "When is volume 5 on sale?",
+    "Is volume 5 on sale yet?",
     "cancel my order",
     "注文をキャンセルしたい",
     "推荐一家餐厅",

@@ -250,7 +250,7 @@ RECOMMENDER_FALLBACK: Final = Metric(
 STORE_SERVICE_MISSED: Final = Metric(
     "StoreServiceMissed",
     Unit.COUNT,
-    "answers without what a service of the store knows of their products, by service (GEN-7, RES-4)",
+    "answers without what a service of the store knows of products or promotions, by service (GEN-7, RES-4)",
     (Sender.MESSAGE,),
     ((), ("service",)),
 )

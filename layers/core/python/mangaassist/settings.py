@@ -147,10 +147,12 @@ class MessageSettings(SessionSettings, PolicySettings, SearchSettings, Storefron
     partners_credential_secret: str | None = None
     """ARN of the secret with the credential that partners take."""
     partner_pricing_url: str | None = None
-    """Where pricing answers, if not where the others do; so for reviews."""
+    """Where pricing answers, if not where the others do; so for reviews and promotions."""
     partner_pricing_credential_secret: str | None = None
     partner_reviews_url: str | None = None
     partner_reviews_credential_secret: str | None = None
+    partner_promotions_url: str | None = None
+    partner_promotions_credential_secret: str | None = None
     personalize_user_campaign: str | None = None
     """ARN of the campaign or recommender that knows titles for a shopper."""
     personalize_similar_campaign: str | None = None

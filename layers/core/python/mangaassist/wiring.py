@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mangaassist.chat.service import ChatService
     from mangaassist.chat.shelf import Services
     from mangaassist.ports import FrameChannel, ProvisionedModels
-    from mangaassist.store.ports import Pricing, Products, Recommender, Reviews
+    from mangaassist.store.ports import Pricing, Products, Promotions, Recommender, Reviews
 
 
 @cache
@@ -63,6 +63,7 @@ def chat_service() -> ChatService:
     from mangaassist.adapters.sagemaker_intents import SageMakerIntents
     from mangaassist.adapters.sagemaker_reranker import SageMakerReranker
     from mangaassist.chat.groundwork import Groundwork
+    from mangaassist.chat.promotions import PromotionAnswers
     from mangaassist.chat.service import ChatService
     from mangaassist.chat.shelf import Shelves
     from mangaassist.chat.suggestions import Suggestions
@@ -120,6 +121,7 @@ def chat_service() -> ChatService:
                 shelves=shelves,
             ),
             shelves=shelves,
+            promotions=PromotionAnswers(shelves, store_url=settings.store_url),
             policies=policies,
             model=BedrockLanguageModel(bedrock, json.loads(settings.model_profiles or "{}")),
             judge=LambdaJudge(
@@ -142,7 +144,7 @@ def warm_up() -> None:
 
 def _store(settings: MessageSettings) -> Services:
     from mangaassist.chat.shelf import Services
-    from mangaassist.store.unconnected import NoPricing, NoProducts, NoReviews
+    from mangaassist.store.unconnected import NoPricing, NoProducts, NoPromotions, NoReviews
 
     products: Products = NoProducts()
     if settings.catalogue_target:
@@ -162,7 +164,14 @@ def _store(settings: MessageSettings) -> Services:
         from mangaassist.adapters.partner_reviews import HttpReviews
 
         reviews = HttpReviews(http)
-    return Services(products, pricing, reviews, _recommender(settings))
+    promotions: Promotions = NoPromotions()
+    if http := _partner(
+        settings, settings.partner_promotions_url, settings.partner_promotions_credential_secret
+    ):
+        from mangaassist.adapters.partner_promotions import HttpPromotions
+
+        promotions = HttpPromotions(http)
+    return Services(products, pricing, reviews, promotions, _recommender(settings))
 
 
 def _recommender(settings: MessageSettings) -> Recommender | None:

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from mangaassist.chat.shelf import CATALOGUE, Shelf
 from mangaassist.ports import Chunk
-from mangaassist.protocol import Citation, Money, ProductCard, Rating
-from mangaassist.store.facts import Amount, Offer, Product, RatingSummary
+from mangaassist.protocol import Citation, Money, ProductCard, Rating, Recommended
+from mangaassist.store.facts import Amount, Product
 
 MINIMUM_CARDS = 3
 """A shopper who asked for ideas sees at least this many, when the catalogue has them."""
@@ -65,10 +65,14 @@ def card(chunk: Chunk, shelf: Shelf) -> ProductCard | None:
         product = shelf.products.get(asin)
     if product is None or not product.buyable:
         return None
-    return _card(product, shelf.offers.get(asin), shelf.ratings.get(asin), chunk)
+    return product_card(product, shelf, url=chunk.url, recommended=chunk.recommended)
 
 
-def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, chunk: Chunk) -> ProductCard:
+def product_card(
+    product: Product, shelf: Shelf, *, url: str, recommended: Recommended | None = None
+) -> ProductCard:
+    """The card of a product, with what the shelf says about it; ``url`` is its page."""
+    offer, rating = shelf.offers.get(product.asin), shelf.ratings.get(product.asin)
     return ProductCard(
         asin=product.asin,
         series_id=product.series_id,
@@ -81,9 +85,9 @@ def _card(product: Product, offer: Offer | None, rating: RatingSummary | None, c
         list_price=_money(offer.list_price) if offer and offer.list_price else None,
         price_as_of=offer.as_of if offer else None,
         in_stock=offer.in_stock if offer else None,
-        url=chunk.url,
+        url=url,
         rating=Rating(average=rating.average, count=rating.count) if rating and rating.count else None,
-        recommended=chunk.recommended,
+        recommended=recommended,
     )
 
 

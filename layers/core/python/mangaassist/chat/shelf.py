@@ -18,7 +18,7 @@ from mangaassist.store.facts import Offer, Product, RatingSummary
 
 if TYPE_CHECKING:
     from mangaassist.chat.stopwatch import Stopwatch
-    from mangaassist.store.ports import Pricing, Products, Recommender, Reviews
+    from mangaassist.store.ports import Pricing, Products, Promotions, Recommender, Reviews
 
 BUDGET_MS: Final = 800
 """Longest wait for everything together, before the stream begins (GEN-7)."""
@@ -56,11 +56,12 @@ Fallback = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The clients of the services behind product cards and suggestions."""
+    """The clients of the services behind product cards, suggestions and promotions."""
 
     products: Products
     pricing: Pricing
     reviews: Reviews
+    promotions: Promotions
     recommender: Recommender | None = None
     """``None`` where none is deployed: what is popular is suggested then."""
 
@@ -105,9 +106,9 @@ class Shelves:
             services = await self.prepare()
             budget_ms = min(self._budget_ms, stopwatch.remaining_ms("enrichment"))
             products, offers, ratings = await asyncio.gather(
-                self._ask(CATALOGUE, budget_ms, lambda ms: services.products.get(asked, deadline_ms=ms)),
-                self._ask(PRICING, budget_ms, lambda ms: services.pricing.offers(asked, deadline_ms=ms)),
-                self._ask(REVIEWS, budget_ms, lambda ms: services.reviews.ratings(asked, deadline_ms=ms)),
+                self.ask(CATALOGUE, budget_ms, lambda ms: services.products.get(asked, deadline_ms=ms)),
+                self.ask(PRICING, budget_ms, lambda ms: services.pricing.offers(asked, deadline_ms=ms)),
+                self.ask(REVIEWS, budget_ms, lambda ms: services.reviews.ratings(asked, deadline_ms=ms)),
             )
         answers = {CATALOGUE: products, PRICING: offers, REVIEWS: ratings}
         return Shelf(
@@ -117,7 +118,7 @@ class Shelves:
             missing=tuple(name for name, answer in answers.items() if answer is None),
         )
 
-    async def _ask(
+    async def ask(
         self, service: str, budget_ms: int, ask: Callable[[int], Awaitable[Answer]]
     ) -> Answer | None:
         """The answer, or ``None`` when there is none in time."""

@@ -23,6 +23,7 @@ from mangaassist.chat.events import (
     TurnUnderstood,
 )
 from mangaassist.chat.groundwork import Ground, Groundwork, Question
+from mangaassist.chat.promotions import PromotionAnswers, Told
 from mangaassist.chat.replies import failure
 from mangaassist.chat.shelf import Shelf, Shelves
 from mangaassist.chat.stopwatch import Stopwatch
@@ -30,7 +31,7 @@ from mangaassist.errors import DependencyError, ModelUnavailable
 from mangaassist.guardrails.admission import admit
 from mangaassist.guardrails.inline import InlineGuard
 from mangaassist.intents.intents import Intent
-from mangaassist.intents.plan import plan_for, reply_text
+from mangaassist.intents.plan import Plan, plan_for, reply_text
 from mangaassist.language import detect_language
 from mangaassist.ports import (
     AnswerJudge,
@@ -78,6 +79,7 @@ class TurnStory:
 
     groundwork: Groundwork
     shelves: Shelves
+    promotions: PromotionAnswers
     policies: PolicySource
     model: LanguageModel
     judge: AnswerJudge
@@ -102,9 +104,12 @@ class TurnStory:
         answer = _Answer(degraded=[*ground.degraded], guarded=bool(admission.findings))
         prompt: Prompt | None = None
         shelf = Shelf()
+        told = Told()
         policy_version: str | None = None
         if plan.task is None:
-            answer.text = reply_text(plan.reply, language)
+            told = await self._told(plan, admission.text, language, stopwatch)
+            answer.text = told.text
+            answer.degraded += told.degraded
             stopwatch.mark("first_token")
             yield TextDelta(answer.text)
         else:
@@ -135,7 +140,7 @@ class TurnStory:
         yield TurnCompleted(
             answer=shown,
             intent=understood.intent.value,
-            cards=cards.cards(shown, candidates, shelf, fill=asked_for_ideas) if prompt else (),
+            cards=cards.cards(shown, candidates, shelf, fill=asked_for_ideas) if prompt else told.cards,
             buttons=_buttons(language, understood.intent),
             citations=cards.citations(shown, candidates) if prompt else (),
             metadata=ResponseMetadata(
@@ -162,6 +167,13 @@ class TurnStory:
             chunks=len(ground.chunks),
             index_version=ground.chunks[0].index if ground.chunks else None,
         )
+
+    async def _told(self, plan: Plan, text: str, language: Locale, stopwatch: Stopwatch) -> Told:
+        """What is said without a model: a prepared text, or a template with what a service says now (INT-5)."""
+        reply = reply_text(plan.reply, language)
+        if plan.service is None:
+            return Told(reply)
+        return await self.promotions.of(text, language, stopwatch, otherwise=reply)
 
     async def _context(
         self,

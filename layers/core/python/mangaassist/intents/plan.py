@@ -1,6 +1,6 @@
 """What each intent needs: retrieval or not, which task answers, or which prepared reply (INT-5).
 
-Intents whose live services are not part of the product yet get a reply that says what the assistant can do now.
+Intents whose live services the assistant does not ask yet get a reply that says what it can do now.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mangaassist.intents.intents import Intent
 from mangaassist.language import Language
@@ -20,13 +20,17 @@ _FOLDER = Path(__file__).parent / "data"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Either ``task`` names the model task that answers, or ``reply`` the prepared text."""
+    """Either ``task`` names the model task that answers, or ``reply`` the prepared text.
+
+    ``service`` names the store's service whose facts fill a template; ``reply`` is for when it does not answer.
+    """
 
     retrieval: bool
     recommendations: bool
     """Whether titles are suggested beside the retrieved ones."""
     task: str | None
     reply: str | None
+    service: Literal["promotions"] | None = None
 
 
 def plan_for(intent: Intent) -> Plan:

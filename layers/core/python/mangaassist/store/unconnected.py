@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mangaassist.errors import DependencyUnavailable
-from mangaassist.store.facts import Offer, Product, RatingSummary, TrustSignals
+from mangaassist.store.facts import Offer, Product, Promotion, RatingSummary, TrustSignals
 from mangaassist.store.ports import FindBy, Page
 
 REASON = "not connected"
@@ -38,3 +38,10 @@ class NoReviews:
 
     async def ratings(self, asins: Sequence[str], *, deadline_ms: int) -> dict[str, RatingSummary]:
         raise DependencyUnavailable("reviews", REASON)
+
+
+class NoPromotions:
+    """In place of promotions."""
+
+    async def running(self, *, series_ids: Sequence[str] = (), deadline_ms: int) -> tuple[Promotion, ...]:
+        raise DependencyUnavailable("promotions", REASON)
