@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -45,6 +45,11 @@ class PromotionAnswer(Answer):
     ends_at: Instant
     series_ids: list[str]
     code: str | None = Field(description="To be typed at checkout, where there is one.", examples=["LOVED10"])
+    applied: Literal["checkout", "price"] = Field(
+        default="checkout",
+        description="`checkout`: taken off there, the pricing service's prices are before it, as always in this"
+        " store. `price`: the prices have it already.",
+    )
 
 
 class Promotions(Answer):

@@ -158,6 +158,33 @@ async def test_running_promotions(server: Misbehaving, http: PartnerHttp) -> Non
     assert lines(server)[-1] == f"/promotions/v1/promotions?{moment}"
 
 
+@pytest.mark.parametrize(
+    ("told", "at_checkout"),
+    [
+        ({"applied": "checkout"}, True),
+        ({"applied": "price"}, False),
+        ({"applied": "moon"}, False),
+        ({}, False),
+    ],
+)
+async def test_where_a_reduction_is_taken_off_is_only_what_the_service_says(
+    server: Misbehaving, http: PartnerHttp, told: dict[str, str], at_checkout: bool
+) -> None:
+    wire = {
+        "promotion_id": "p-1",
+        "title": {"en": "Autumn", "ja": "秋"},
+        "percent_off": 10,
+        "starts_at": "2026-11-01T00:00:00Z",
+        "ends_at": "2126-12-01T00:00:00Z",
+        "series_ids": [],
+        "code": None,
+        **told,
+    }
+    server.will(answer({"promotions": [wire]}))
+    [found] = await HttpPromotions(http).running(deadline_ms=MS)
+    assert found.at_checkout is at_checkout
+
+
 async def test_promotions_that_were_not_asked_for_are_not_believed(
     server: Misbehaving, http: PartnerHttp
 ) -> None:

@@ -185,7 +185,12 @@ async def test_a_promotion_that_is_laid_out_runs_until_it_is_replaced(
     series = next(each["series_ids"] for each in before if each["series_ids"])[:2]
     answer = await administrator.put(GHOSTS_URL, json={**GHOSTS, "series_ids": [*series, series[0]]})
     assert answer.status_code == 201
-    assert answer.json() == {**GHOSTS, "promotion_id": "promo-ghosts", "series_ids": sorted(series)}
+    assert answer.json() == {
+        **GHOSTS,
+        "promotion_id": "promo-ghosts",
+        "series_ids": sorted(series),
+        "applied": "checkout",
+    }
     assert await running() == [answer.json(), *before]  # the largest reduction first
     everything = {name: told for name, told in GHOSTS.items() if name != "code"}
     again = await administrator.put(GHOSTS_URL, json=everything)

@@ -105,6 +105,18 @@ async def test_a_title_of_another_team_stays_one_short_line(world: World) -> Non
     assert len(text(world).splitlines()[1]) < 200
 
 
+@pytest.mark.parametrize(
+    ("question", "words"), [(ENGLISH, "taken off at the checkout"), (JAPANESE, "お会計時")]
+)
+@pytest.mark.parametrize("at_checkout", [True, False])
+async def test_what_the_checkout_takes_off_is_not_in_the_prices_shown(
+    world: World, question: str, words: str, at_checkout: bool
+) -> None:
+    world.store.running_ = [replace(promotion(1, 20, 2), at_checkout=at_checkout)]
+    await world.say(question)
+    assert (words in text(world)) == at_checkout
+
+
 async def test_the_largest_reductions_are_told_and_the_others_counted(world: World) -> None:
     world.store.running_ = [
         promotion(number, number, title=(f"Night {number}", "夜")) for number in range(1, 9)

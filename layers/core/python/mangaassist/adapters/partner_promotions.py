@@ -30,6 +30,7 @@ class _Promotion(Wire):
     ends_at: Instant
     series_ids: tuple[str, ...]
     code: str | None
+    applied: str | None = None
 
 
 class _Promotions(Wire):
@@ -88,4 +89,5 @@ def _promotion(wire: _Promotion) -> Promotion:
         ends_at=wire.ends_at,
         series_ids=wire.series_ids,
         code=wire.code,
+        at_checkout=wire.applied == "checkout",
     )

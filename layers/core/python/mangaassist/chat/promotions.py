@@ -308,6 +308,8 @@ class _Text:
             blocks.append(self._say("promotions_none"))
         if (more := len(own) + len(others) - MOST_TOLD) > 0:
             blocks.append(self._say("promotions_more", count=more))
+        if any(each.at_checkout for each in [*own[:MOST_TOLD], *rest]):
+            blocks.append(self._say("promotions_at_checkout"))
         return "\n".join(blocks)
 
     def _lines(self, promotions: Iterable[Promotion]) -> list[str]:

@@ -84,6 +84,8 @@ class Promotion:
     ends_at: str
     series_ids: tuple[str, ...] = ()
     code: str | None = None
+    at_checkout: bool = False
+    """Known to be taken off there, so that prices are before it."""
 
 
 @dataclass(frozen=True, slots=True)
