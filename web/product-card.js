@@ -37,8 +37,9 @@ function titles({ title, title_ja: japanese }, locale) {
 
 const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 
-function volume({ volume: number }, translator) {
-  if (number === null || number === undefined) return null;
+function volume({ volume: number, title }, translator) {
+  // Most titles of the catalogue say it already: "Uzumaki, Vol. 1".
+  if (number === null || number === undefined || title.endsWith(` ${number}`)) return null;
   return [" ", h("span", { class: "card-volume" }, translator.text("card.volume", { volume: number }))];
 }
 

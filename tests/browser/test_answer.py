@@ -77,6 +77,24 @@ def test_a_card_without_a_rating_has_no_stars(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "volume", "shown"),
+    [
+        ("Uzumaki", 1, "Volume 1"),
+        ("Uzumaki, Vol. 1", 1, None),
+        ("Uzumaki, Vol. 11", 1, "Volume 1"),
+        ("20", 1, "Volume 1"),
+    ],
+)
+def test_a_card_says_its_volume_once(visit: Visit, title: str, volume: int, shown: str | None) -> None:
+    connection = visit.connected()
+    answer = visit.ask(connection, "Horror?")
+    card = HORROR["cards"][0] | {"title": title, "volume": volume}
+    connection.send(answer.start(), answer.delta("Here."), answer.final(cards=[card]))
+    expect(visit.cards()).to_have_count(1)
+    expect(visit.cards().locator(".card-volume")).to_have_text([shown] if shown else [])
+
+
+@pytest.mark.parametrize(
     ("reason", "shown"),
     [
         ("similar", "Like what you are looking at"),

@@ -148,12 +148,16 @@ class TerminalScreen:
 
 def card_table(cards: list[ProductCard]) -> RenderableType:
     """Product cards as a table."""
-    listed = table("ASIN", "title", "creators", "price", "stock", "rating")
+    listed = table("ASIN", "title", "creators", "price", "list", "stock", "rating", "suggested")
     for card in cards:
         title = f"{card.title} ({card.title_ja})" if card.title_ja else card.title
         rating = f"{card.rating.average:.1f} ({card.rating.count})" if card.rating else ""
         stock = {True: "in stock", False: "sold out", None: "unknown"}[card.in_stock]
-        listed.add_row(card.asin, title, ", ".join(card.creators), price(card.price), stock, rating)
+        before = price(card.list_price) if card.list_price else ""
+        why = {"similar": "similar", "for_you": "for you", "popular": "popular", None: ""}[card.recommended]
+        listed.add_row(
+            card.asin, title, ", ".join(card.creators), price(card.price), before, stock, rating, why
+        )
     return listed
 
 
