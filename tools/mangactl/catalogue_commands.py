@@ -133,6 +133,35 @@ def watch(
             raise _failure(error) from None
 
 
+@app.command()
+def services(target: TargetOption = None, tls: TlsOption = False, as_json: JsonOption = False) -> None:
+    """List what the server says of itself by reflection: its services, and the calls of each."""
+    import grpc
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+    with _channel(target, tls) as channel:
+        try:
+            # Reflection's client has no deadline: who is not there is not asked.
+            grpc.channel_ready_future(channel).result(timeout=DEADLINE_MS / 1000)
+            told = ProtoReflectionDescriptorDatabase(channel)
+            pool = DescriptorPool(told)
+            found = {
+                name: [method.name for method in pool.FindServiceByName(name).methods]
+                for name in sorted(told.get_services())
+            }
+        except grpc.FutureTimeoutError:
+            raise Unavailable(
+                f"the catalogue service at {_address(target)} does not answer: see `mangactl twin status`, or --target"
+            ) from None
+        except grpc.RpcError as error:
+            raise _failure(error) from None
+    listed = table("service", "calls")
+    for name, methods in found.items():
+        listed.add_row(name, ", ".join(methods))
+    show({"services": found}, listed, as_json=as_json)
+
+
 # --- inside ---------------------------------------------------------------------------------------------
 
 
@@ -190,15 +219,15 @@ def _address(target: str | None) -> str:
 
 
 def _failure(error: Any) -> CommandFailure:
-    """A watch that ended, in one line; the service's sentences say what to do."""
+    """A call that ended, in one line; the service's sentences say what to do."""
     code, told = error.code().name, error.details()
     match code:
         case "INVALID_ARGUMENT":
             return BadArgument(told)
         case "UNAVAILABLE":
-            return Unavailable(f"the watch ended: {told}")
+            return Unavailable(f"the call ended: {told}")
         case _:
-            return CommandFailure(f"the watch ended: {told} ({code})")
+            return CommandFailure(f"the call ended: {told} ({code})")
 
 
 def _show_change(change: Any, *, as_json: bool) -> None:

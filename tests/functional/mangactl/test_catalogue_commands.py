@@ -118,3 +118,25 @@ def test_a_watch_with_a_token_that_is_too_old(run: Run, target: str) -> None:
     assert (status, "watch without one" in error) == (1, True)
     status, _, error = run("watch", "--target", target, "--resume-token", "x")
     assert (status, "unchanged" in error) == (2, True)
+
+
+@pytest.mark.req("CAT-1")
+def test_the_server_says_what_it_serves(run: Run, target: str) -> None:
+    status, out, error = run("services", "--target", target, "--json")
+    assert status == 0, error
+    found = json.loads(out)["services"]
+    assert found["mangaassist.catalogue.v1.CatalogueService"] == [
+        "GetProducts",
+        "FindProducts",
+        "GetSeries",
+        "WatchChanges",
+    ]
+    assert {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= set(found)
+    status, out, _ = run("services", "--target", target)
+    assert (status, "WatchChanges" in out) == (0, True)
+
+
+def test_services_of_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_commands, "DEADLINE_MS", 200)
+    status, _, error = run("services", "--target", f"127.0.0.1:{free_port()}")
+    assert (status, "does not answer" in error) == (4, True), error
