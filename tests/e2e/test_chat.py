@@ -272,11 +272,16 @@ async def test_without_any_model_the_client_is_told_to_try_again(twin: Twin) -> 
 async def test_without_search_the_answer_states_its_limits(twin: Twin) -> None:
     twin.set_fault("search", {"kind": "error", "share": 1.0, "status": 503})
     async with await connect(twin) as client:
-        _, shown, final = await answer(client, ENGLISH)
-    assert final.metadata.retrieval_mode == "fallback"
-    assert "search" in final.metadata.degraded
-    assert final.cards == []
-    assert shown
+        _, told, product_question = await answer(client, "Is Uzumaki finished?")
+        _, ideas, final = await answer(client, ENGLISH)
+    assert product_question.cards == []
+    assert "found no matching products" in told
+    # Ideas need no search; and none of them passes for what it found.
+    assert "found nothing for this" in ideas
+    assert [card.recommended for card in final.cards].count(None) == 0
+    for each in (product_question, final):
+        assert each.metadata.retrieval_mode == "fallback"
+        assert "search" in each.metadata.degraded
 
 
 @pytest.mark.req("RES-6")

@@ -351,3 +351,22 @@ def test_reads_what_the_product_writes() -> None:
     assert (product.year, product.volumes, product.status) == (1998, 3, "finished")
     assert (product.genres, product.demographics) == (("Horror", "Mystery"), ("Seinen",))
     assert (product.publisher, product.asin, product.summary) == ("Shogakukan", "B0TESTAAA1", "渦巻の話。")
+
+
+@pytest.mark.req("RET-5")
+@pytest.mark.parametrize(
+    ("language", "question", "words"),
+    [
+        ("en", "Recommend horror", "found nothing for this"),
+        ("ja", "ホラー漫画のおすすめは？", "検索では見つかりませんでした"),
+    ],
+)
+def test_suggestions_alone_do_not_pass_for_what_a_search_found(
+    language: str, question: str, words: str
+) -> None:
+    suggested = [{**each, "recommended": "popular with readers"} for each in (UZUMAKI, CLASSROOM)]
+    alone = ask(question, language, suggested)
+    assert alone.startswith(("The search", "カタログの検索"))
+    assert words in alone
+    assert "[1]" in alone
+    assert words not in ask(question, language, [*suggested, MUSHISHI])

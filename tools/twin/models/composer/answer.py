@@ -63,7 +63,8 @@ class _Writer:
         ranked = self._ranked([product for product in others if misses(product, wish) == fewest])
         picks = ranked[: min(wish.count or RECOMMENDED, MAXIMUM)]
         lines = [self._opening(picks, is_met=fewest == 0), *(self._item(product) for product in picks)]
-        lines.append(self._vary("closing", "price" if self._asks_price() else "recommendation"))
+        closing = "browse" if self._is_all_suggested() else "recommendation"
+        lines.append(self._vary("closing", "price" if self._asks_price() else closing))
         return "\n".join(lines)
 
     def _ranked(self, candidates: Sequence[Product]) -> list[Product]:
@@ -95,6 +96,8 @@ class _Writer:
 
     def _opening(self, picks: Sequence[Product], *, is_met: bool) -> str:
         asked = self._asked
+        if self._is_all_suggested():
+            return self._vary("opening", "suggested")
         if not is_met:
             return self._vary("opening", "unmet")
         if asked.products:
@@ -105,6 +108,10 @@ class _Writer:
         if shared:
             return self._vary("opening", "genres", genres=self._genres(shared))
         return self._vary("opening", "one" if len(picks) == 1 else "plain")
+
+    def _is_all_suggested(self) -> bool:
+        """The search found nothing, and the prompt wants that said."""
+        return all(product.recommended for product in self._prompt.products)
 
     def _creator_names(self) -> list[str]:
         """The named creators, once each, in the script of the answer where the prompt has it."""

@@ -41,6 +41,8 @@ class Product:
     publisher: str | None = None
     asin: str | None = None
     summary: str | None = None
+    recommended: str | None = None
+    """Why it was suggested, of what no search found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def _product(index: int, block: str) -> Product | None:
         publisher=_unpriced(facts.get("publisher", "")) or None,
         asin=facts.get("asin"),
         summary=_unpriced(facts.get("summary", "")) or None,
+        recommended=facts.get("recommended"),
     )
 
 
