@@ -163,8 +163,6 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
     [
         {"kind": "delay", "delay_ms": 3_000},
         {"kind": "garbage"},
-        {"kind": "error"},
-        {"kind": "throttle"},
     ],
     ids=lambda given: given["kind"],
 )
