@@ -83,9 +83,7 @@ DUTIES: Final[Mapping[str, frozenset[str]]] = {
     "web_publish": frozenset({"delete from page", "list page"}),
 }
 """What of ``PROBES`` each function is for; a new function fails until it has its line here."""
-CATALOGUE_DUTIES: Final = frozenset(
-    {"batch_get catalogue", "get catalogue", "query catalogue", "scan catalogue"}
-)
+CATALOGUE_DUTIES: Final = frozenset({"batch_get catalogue", "query catalogue", "scan catalogue"})
 """The same of the catalogue's task, which reads one table."""
 
 
