@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from opensearchpy.exceptions import ConnectionTimeout, RequestError, TransportError
+from opensearchpy.exceptions import ConnectionTimeout, NotFoundError, RequestError, TransportError
 
 from mangaassist.adapters import opensearch_index
 from mangaassist.adapters.opensearch_index import (
@@ -187,6 +187,31 @@ def test_the_alias_moves_only_to_an_index_that_is_full_enough(documents: int, mo
     new.write([document(f"MG{number}") for number in range(documents)])
     assert new.ensure_alias() is moves
     assert client.aliases == {ALIAS: NAME if moves else "catalogue-v0"}
+
+
+def test_two_parts_of_a_feed_may_move_the_alias_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakeOpenSearch()
+    writer(client, "catalogue-v0").ensure_alias()
+
+    def overtaken(body: dict[str, Any]) -> None:
+        client.aliases[ALIAS] = NAME
+        raise NotFoundError(404, "aliases_not_found_exception", {})
+
+    monkeypatch.setattr(client.indices, "update_aliases", overtaken)
+    assert writer(client).ensure_alias()
+    assert client.aliases == {ALIAS: NAME}
+
+
+def test_an_alias_that_is_never_where_it_was_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakeOpenSearch()
+    writer(client, "catalogue-v0").ensure_alias()
+
+    def gone(body: dict[str, Any]) -> None:
+        raise NotFoundError(404, "aliases_not_found_exception", {})
+
+    monkeypatch.setattr(client.indices, "update_aliases", gone)
+    with pytest.raises(DependencyError, match="aliases_not_found_exception"):
+        writer(client).ensure_alias()
 
 
 def test_the_writer_stays_within_what_serverless_offers() -> None:

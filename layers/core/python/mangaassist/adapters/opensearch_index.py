@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 DEPENDENCY: Final = "search"
+SWITCH_ATTEMPTS: Final = 3
 BULK_BYTES: Final = 5 * 1024 * 1024
 BULK_DOCUMENTS: Final = 500
 """Serverless states no bulk limit; these are the sizes its clients are advised to keep to."""
@@ -99,6 +100,16 @@ class OpenSearchCatalogueIndex:
 
     def ensure_alias(self) -> bool:
         """Point the alias here in one atomic call; returns false where it stays on another, fuller index."""
+        for _ in range(SWITCH_ATTEMPTS - 1):
+            try:
+                return self._switch_alias()
+            except DependencyError as error:
+                # Another part of the feed, ingested at the same time, was the first to switch it: look again.
+                if error.reason != "aliases_not_found_exception":
+                    raise
+        return self._switch_alias()
+
+    def _switch_alias(self) -> bool:
         served = self._served()
         if served == {self._name}:
             return True
