@@ -47,6 +47,7 @@ async def answered_by(twin: Twin, wanted: str) -> None:
     assert seen == wanted
 
 
+@pytest.mark.environments("prod")
 @pytest.mark.req("OPS-1", "OPS-2", "GEN-1")
 async def test_a_flip_reaches_the_next_answers_without_a_deploy(
     twin: Twin, aws: Callable[[str], Any]

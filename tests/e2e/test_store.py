@@ -180,7 +180,6 @@ async def test_without_promotions_the_answer_says_so(twin: Twin, given: dict[str
     ("service", "given", "missed"),
     [
         ("partners", {"kind": "delay", "delay_ms": 3_000, "match": "/pricing/"}, ["pricing", "trust"]),
-        ("partners", {"kind": "garbage", "match": "/pricing/"}, ["pricing", "trust"]),
         ("partners", {"kind": "throttle", "match": "/reviews/"}, ["reviews"]),
         ("partners", {"kind": "error"}, ["pricing", "trust", "reviews"]),
         ("catalogue", {"kind": "delay", "delay_ms": 3_000}, ["catalogue"]),

@@ -21,6 +21,7 @@ from stacks.constructs.training_pipeline import has_local_storage, training_plan
 from stacks.environments import ENVIRONMENTS, EnvironmentSettings
 from stacks.model_registry import ROLES
 from tests.infrastructure.synthesized import Synthesized, readable, synthesize
+from tools.twin.interpreters import CACHE
 
 SCHEMA = Path(__file__).parent / "data" / "sagemaker_pipeline_2020_12_01.schema.json"
 SERVED = [name for name, settings in ENVIRONMENTS.items() if settings.models is not None]
@@ -409,11 +410,11 @@ def test_the_code_of_a_pipeline_runs_out_of_its_zip_file(tmp_path: Path) -> None
     import shutil
 
     archive = shutil.make_archive(str(tmp_path / "code"), "zip", training_code())
-    models = sorted((Path(__file__).parents[2] / "build" / "models").glob("*/intents.npz"))
+    models = sorted((CACHE / "models").glob("*/intents.npz"))
     if not models:
         from tools.twin.models.train import ensure
 
-        models = [ensure(Path(__file__).parents[2] / "build" / "models") / "intents.npz"]
+        models = [ensure(CACHE / "models") / "intents.npz"]
     with (tmp_path / "held_out.csv").open("w", newline="") as file:
         csv.writer(file).writerows(
             [["text", "label"], ["where is my order", "order_status"], ["thank you", "chitchat"]]

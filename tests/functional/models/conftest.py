@@ -19,10 +19,12 @@ import httpx
 import pytest
 from botocore.config import Config
 
+from tools.twin.interpreters import CACHE
 from tools.twin.models.train import ensure
 
 ROOT = Path(__file__).resolve().parents[3]
-STATE = ROOT / "build" / "models"
+STATE = CACHE / "models"
+"""Where twins have them, too: what one of them trained is as good for a test."""
 """Kept between runs: the folder's name is the digest of everything the models depend on."""
 STRONG = "global.anthropic.claude-sonnet-5-5"
 ECONOMY = "global.anthropic.claude-haiku-5-5"
