@@ -237,7 +237,7 @@ async def test_more_like_these_means_the_last_cards_and_none_of_those_again(
 ) -> None:
     await world.say(HORROR)
     shown = [card["asin"] for card in world.final["cards"]]
-    await world.say(reply_text("more_like_this", language), message_id="m2")  # type: ignore[arg-type]
+    await world.say(reply_text("more_like_this", language), message_id="m2")
     assert asked(world, "similar_to") == shown
     assert "B0TEST0005" in shown
     suggested = [block for block in prompt(world).split("<product_data ")[1:] if "recommended: " in block]
@@ -316,6 +316,7 @@ async def test_a_history_that_failed_beside_a_dropped_suggestion_is_nobodys_loos
     ).history == ()
     del question, groundwork
     for _ in range(3):
+        # What was cancelled ends in the loop's next rounds, and only then can it be found loose.
         await asyncio.sleep(0)
     gc.collect()
     assert loose == []
@@ -365,6 +366,7 @@ def test_a_turn_that_ends_among_its_speculations_leaves_none_behind(world: World
 
     async def ask() -> set[str]:
         await said(world, "hmm spirals and dread, anything?")
+        # The clock leaps: this waits for everything that is due, and for no time.
         await asyncio.sleep(0.001)
         return {task.get_name() for task in asyncio.all_tasks() - {asyncio.current_task()} if task}
 

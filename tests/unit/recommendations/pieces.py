@@ -75,7 +75,7 @@ class FakeProducts(Part):
     async def find(
         self, by: FindBy, term: str, *, page_size: int, page_token: str = "", deadline_ms: int
     ) -> Page[Product]:
-        raise NotImplementedError
+        raise NotImplementedError("recommendations search for nothing")
 
 
 @dataclass

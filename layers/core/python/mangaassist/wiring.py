@@ -232,7 +232,9 @@ def _reranker_fell_back(reason: str) -> None:
 
 def _suggestions_fell_back(part: str, reason: str) -> None:
     logger().warning("suggestions are made without a part", part=part, reason=reason)
-    if part == "recommendations":
+    from mangaassist.store.parts import RECOMMENDATIONS
+
+    if part == RECOMMENDATIONS:
         count(metrics.RECOMMENDER_FALLBACK, reason=reason)
 
 

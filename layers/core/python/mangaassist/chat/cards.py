@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from mangaassist.chat.shelf import CATALOGUE, Shelf
+from mangaassist.chat.shelf import Shelf
 from mangaassist.ports import Chunk
 from mangaassist.protocol import Citation, Money, ProductCard, Rating, Recommended
 from mangaassist.store.facts import Amount, Product
+from mangaassist.store.parts import CATALOGUE
 
 MINIMUM_CARDS = 3
 """A shopper who asked for ideas sees at least this many, when the catalogue has them."""

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mangaassist.chat.shelf import CATALOGUE, PRICING
 from mangaassist.chat.suggestions import Suggested, Suggestions
 from mangaassist.errors import DependencyError
 from mangaassist.intents.plan import Plan, plan_for
 from mangaassist.ports import Chunk
+from mangaassist.store.parts import CATALOGUE, PRICING, RECOMMENDATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mangaassist.sessions.records import Turn
 
 NOTHING_SUGGESTED: Final = Suggested()
-RECOMMENDER: Final = "recommendations"
 NOTHING_RETRIEVED: Final = (
     "The catalogue search found nothing for this question: say so first. The products below are suggestions beside it, not "
     "its results. End by offering to browse by genre, by creator or by a title the shopper liked."
@@ -95,7 +94,7 @@ class Ground:
         A fact that came too late for the suggestions and in time for the cards is missing from the suggestions alone.
         """
         missed = {CATALOGUE, PRICING} - set(shelf.missing)
-        return tuple(RECOMMENDER if part in missed else part for part in self.degraded)
+        return tuple(RECOMMENDATIONS if part in missed else part for part in self.degraded)
 
 
 @dataclass(frozen=True, slots=True)

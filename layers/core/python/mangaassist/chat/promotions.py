@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mangaassist.chat import cards
-from mangaassist.chat.shelf import BUDGET_MS, CATALOGUE, PRICING, REVIEWS, Shelf
+from mangaassist.chat.shelf import BUDGET_MS, Shelf
 from mangaassist.guardrails.trust import suspicion, thresholds
 from mangaassist.intents.plan import reply_text
 from mangaassist.intents.reduced_title import title_asked_about
@@ -28,6 +28,7 @@ from mangaassist.language import Language, strip_invisible
 from mangaassist.recommendations.popularity import Popularity, shipped
 from mangaassist.resilience.together import all_or_none
 from mangaassist.store.pages import series_page
+from mangaassist.store.parts import CATALOGUE, PRICING, PROMOTIONS, REVIEWS, TRUST
 
 if TYPE_CHECKING:
     from mangaassist.chat.shelf import Services, Shelves
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from mangaassist.store.facts import Amount, Offer, Product, Promotion, TrustSignals
     from mangaassist.store.ports import Products
 
-PROMOTIONS: Final = "promotions"
-TRUST: Final = "trust"
 STAGE: Final = "enrichment"
 SHARES: Final = (0.6, 0.8, 1.0)
 """Of the budget, by when each round has to be over: promotions, then their series, then prices."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from mangaassist.errors import DependencyError, DependencyTimeout
 from mangaassist.resilience.budget import within
 from mangaassist.store.facts import Offer, Product, RatingSummary
+from mangaassist.store.parts import CATALOGUE, PRICING, REVIEWS
 
 if TYPE_CHECKING:
     from mangaassist.chat.stopwatch import Stopwatch
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 BUDGET_MS: Final = 800
 """Longest wait for everything together, before the stream begins (GEN-7)."""
-CATALOGUE: Final = "catalogue"
-PRICING: Final = "pricing"
-REVIEWS: Final = "reviews"
 
 Answer = TypeVar("Answer")
 

@@ -18,6 +18,7 @@ from mangaassist.intents.plan import reply_text
 from mangaassist.ports import Chunk
 from mangaassist.protocol import FinalFrame, frame_adapter
 from mangaassist.store.pages import series_page
+from mangaassist.store.parts import RECOMMENDATIONS
 
 if TYPE_CHECKING:
     from mangaassist.chat.shelf import Services, Shelves
@@ -91,13 +92,13 @@ class Suggestions:
         recommendations = await self.prepare()
         from mangaassist.recommendations.facts import Wish
 
-        budget_ms = min(self._budget_ms, stopwatch.remaining_ms("recommendations"))
+        budget_ms = min(self._budget_ms, stopwatch.remaining_ms(RECOMMENDATIONS))
         asks_for_popular = _POPULAR.search(text) is not None
         waits_for = "history"
         try:
             async with asyncio.timeout(budget_ms / 1000):
                 shown = await _shown(asyncio.shield(history))
-                waits_for = "recommendations"
+                waits_for = RECOMMENDATIONS
                 recommended = await recommendations.for_turn(
                     Wish(
                         shopper=shopper,
@@ -115,7 +116,7 @@ class Suggestions:
         except TimeoutError:
             # A slow session store is no fault of the recommender's, whose alarm counts its own.
             self._on_fallback(waits_for, "late")
-            return Suggested(degraded=("recommendations",))
+            return Suggested(degraded=(RECOMMENDATIONS,))
         # A title that the catalogue could not describe cannot be spoken of.
         items = [each for each in recommended.items if each.product is not None]
         chunks = tuple(self._chunk(each) for each in items)

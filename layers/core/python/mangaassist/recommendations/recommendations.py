@@ -19,16 +19,13 @@ from mangaassist.recommendations.facts import Candidate, Proposal, Recommendatio
 from mangaassist.recommendations.filters import Known, allowed
 from mangaassist.recommendations.popularity import Popularity, shipped
 from mangaassist.resilience.budget import within
+from mangaassist.store.parts import CATALOGUE, PRICING, RECOMMENDATIONS, TRUST
 
 if TYPE_CHECKING:
     from mangaassist.chat.stopwatch import Stopwatch
     from mangaassist.store.ports import Pricing, Products, Recommender
 
 STAGE: Final = "recommendations"
-RECOMMENDER: Final = "recommendations"
-CATALOGUE: Final = "catalogue"
-PRICING: Final = "pricing"
-TRUST: Final = "trust"
 BUDGET_MS: Final = 250
 """Longest wait for the recommender; its own target is 200 ms."""
 FACTS_BUDGET_MS: Final = 500
@@ -121,7 +118,7 @@ class Recommendations:
         )
         if failures:
             # One question is one fallback, however many calls it takes.
-            self.on_fallback(RECOMMENDER, failures[0])
+            self.on_fallback(RECOMMENDATIONS, failures[0])
         similar = [
             [Proposal(asin, "personalize", "similar", seed) for asin in answer or ()]
             for seed, answer in zip(seeds, answers, strict=False)
@@ -131,7 +128,7 @@ class Recommendations:
             for answer in answers[len(seeds) :]
             for asin in answer or ()
         ]
-        return [*_in_turn(similar), *personal], (RECOMMENDER,) if failures else ()
+        return [*_in_turn(similar), *personal], (RECOMMENDATIONS,) if failures else ()
 
     # --- facts ----------------------------------------------------------------------------------------
 
