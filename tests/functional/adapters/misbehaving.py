@@ -147,9 +147,11 @@ def silence(before: bytes = b"") -> Script:
     """``before``, then nothing until the client leaves."""
 
     def script(connection: Connection) -> None:
-        if before:
-            connection.send(before)
-        _until_left(connection)
+        with _leaving(connection):
+            if before:
+                connection.send(before)
+            while connection.socket.recv(1):
+                pass
 
     return script
 
@@ -158,15 +160,14 @@ def drip(first: bytes, drop: bytes) -> Script:
     """``first``, then ``drop`` again and again, often enough that no single read waits long, until the client leaves."""
 
     def script(connection: Connection) -> None:
-        connection.send(first)
-        connection.socket.settimeout(0.01)
-        with suppress(OSError):
+        with _leaving(connection):
+            connection.send(first)
+            connection.socket.settimeout(0.01)
             while True:
                 connection.send(drop)
                 with suppress(TimeoutError):
                     if not connection.socket.recv(1):
                         break
-        connection.server.left.set()
 
     return script
 
@@ -175,13 +176,10 @@ def flood(first: bytes, piece: bytes) -> Script:
     """``first``, then ``piece`` without end, until the client leaves."""
 
     def script(connection: Connection) -> None:
-        try:
+        with _leaving(connection):
             connection.send(first)
             while True:
                 connection.send(piece)
-        except OSError:
-            connection.server.left.set()
-            raise
 
     return script
 
@@ -202,11 +200,13 @@ def hang_up(connection: Connection) -> None:
     connection.socket.close()
 
 
-def _until_left(connection: Connection) -> None:
-    with suppress(OSError):
-        while connection.socket.recv(1):
-            pass
-    connection.server.left.set()
+@contextmanager
+def _leaving(connection: Connection) -> Iterator[None]:
+    """The client has left at the end, be it before the first byte: whoever saw the request may be gone at once."""
+    try:
+        yield
+    finally:
+        connection.server.left.set()
 
 
 def refused_url() -> str:

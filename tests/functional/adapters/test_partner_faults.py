@@ -325,12 +325,17 @@ async def test_what_failed_for_the_moment_is_asked_again(server: Misbehaving) ->
 async def test_a_kept_connection_that_the_server_closed_is_no_failure(
     server: Misbehaving, http: PartnerHttp
 ) -> None:
+    gone = threading.Event()
+
     def and_close(connection):
         answer(OFFERS)(connection)
         hang_up(connection)
+        gone.set()
 
     server.will(and_close, answer(OFFERS))
     await ask(http)
+    # Asked sooner, the second request could still go out on the connection that is about to close.
+    assert await asyncio.to_thread(gone.wait, 30)
     await ask(http)
     assert server.connections == 2
 
