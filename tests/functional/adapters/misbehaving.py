@@ -8,11 +8,15 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import Any
+
+import pytest
+
+from mangaassist.errors import DependencyTimeout
 
 
 @dataclass
@@ -207,6 +211,19 @@ def _leaving(connection: Connection) -> Iterator[None]:
         yield
     finally:
         connection.server.left.set()
+
+
+async def time_out(server: Misbehaving, ask: Callable[[int], Awaitable[object]], dependency: str) -> None:
+    """Ask with a deadline (ms) that passes while the server works on the request.
+
+    A short one may have passed before the request was on its way, and shows nothing then: longer ones follow.
+    """
+    deadline_ms = 50
+    while server.asked.empty():
+        with pytest.raises(DependencyTimeout) as caught:
+            await ask(deadline_ms)
+        assert caught.value.dependency == dependency
+        deadline_ms *= 2
 
 
 def refused_url() -> str:

@@ -17,9 +17,17 @@ from cryptography.x509.oid import NameOID
 
 from mangaassist.adapters.partner_http import PartnerHttp
 from mangaassist.adapters.partner_reviews import HttpReviews
-from mangaassist.errors import DependencyTimeout, DependencyUnavailable
+from mangaassist.errors import DependencyUnavailable
 from tests.functional.adapters.conftest import ONCE
-from tests.functional.adapters.misbehaving import Misbehaving, answer, drip, head, misbehaving, silence
+from tests.functional.adapters.misbehaving import (
+    Misbehaving,
+    answer,
+    drip,
+    head,
+    misbehaving,
+    silence,
+    time_out,
+)
 
 ASIN = "B0AAAAAAA1"
 MS = 60_000
@@ -97,8 +105,7 @@ async def test_the_deadline_and_a_leaving_caller_free_the_thread(
     server: Misbehaving, http: PartnerHttp, script: object
 ) -> None:
     server.will(script)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(DependencyTimeout):
-        await ask(http, deadline_ms=200)
+    await time_out(server, lambda deadline_ms: ask(http, deadline_ms), "reviews")
     assert await asyncio.to_thread(server.left.wait, 30)
     server.left.clear()
     while not server.asked.empty():

@@ -27,7 +27,7 @@ from tests.unit.catalogue.fakes import line
 __all__ = ["stores"]
 
 REGION = "us-east-1"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 """A test that waits longer for a signal has failed."""
 
 

@@ -90,7 +90,7 @@ async def test_delay_answers_late_and_right() -> None:
     async with served() as client:
         await inject(client, kind="delay", delay_ms=500)
         with pytest.raises(httpx.ReadTimeout):
-            await client.get("/plain", timeout=0.05)
+            await client.get("/plain", timeout=httpx.Timeout(60, read=0.05))
         await inject(client, kind="delay", delay_ms=1)
         assert (await client.get("/plain")).json() == ANSWER
 
