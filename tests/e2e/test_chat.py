@@ -14,41 +14,22 @@ import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from mangaassist.protocol import (
-    CorrectionFrame,
     DeltaFrame,
     ErrorFrame,
-    FinalFrame,
     PongFrame,
     StartFrame,
     frame_adapter,
 )
+from tests.e2e.chatting import ENGLISH, JAPANESE, answer, connect, lacking
 from tests.e2e.until import until
-from tools.chat_client import ChatClient
 from tools.twin.supervisor import Twin
 
-ENGLISH = "Recommend horror manga like Junji Ito"
-JAPANESE = "伊藤潤二みたいなホラー漫画のおすすめは？"
-
-pytestmark = pytest.mark.environments("local", "prod")
-
-
-async def connect(twin: Twin, **options: Any) -> ChatClient:
-    return await ChatClient.connect(twin.urls().websocket, twin.urls().api, **options)
+pytestmark = pytest.mark.environments("prod")
+"""The production templates; what shoppers of a laptop's twin do first is tried on ``local`` as well."""
+BOTH = pytest.mark.environments("local", "prod")
 
 
-async def answer(client: ChatClient, text: str) -> tuple[list[Any], str, FinalFrame]:
-    frames = [frame async for frame in client.ask(text)]
-    final = frames[-1]
-    assert isinstance(final, FinalFrame), final
-    shown = ""
-    for frame in frames:
-        if isinstance(frame, DeltaFrame):
-            shown += frame.text
-        elif isinstance(frame, CorrectionFrame):
-            shown = frame.text
-    return frames, shown, final
-
-
+@BOTH
 @pytest.mark.req("STR-1", "STR-2", "STR-3", "RET-1", "RET-2", "GEN-6")
 async def test_a_question_is_answered_token_by_token(twin: Twin) -> None:
     async with await connect(twin) as client:
@@ -76,6 +57,7 @@ async def test_a_question_is_answered_token_by_token(twin: Twin) -> None:
     assert final.citations
 
 
+@BOTH
 async def test_a_japanese_question_is_answered_in_japanese_from_the_same_facts(twin: Twin) -> None:
     async with await connect(twin) as client:
         _, shown, final = await answer(client, JAPANESE)
@@ -106,6 +88,7 @@ async def test_ten_clients_at_once_get_whole_streams(twin: Twin) -> None:
     await asyncio.gather(*(one(number) for number in range(10)))
 
 
+@BOTH
 @pytest.mark.req("STR-4")
 async def test_a_client_that_leaves_stops_the_model(twin: Twin, aws: Callable[[str], Any]) -> None:
     models = httpx.Client(base_url=twin.urls().models)
@@ -228,6 +211,7 @@ async def test_versions_are_served_side_by_side(twin: Twin) -> None:
     assert any(card.rating is not None for card in new_final.cards)
 
 
+@BOTH
 async def test_a_session_goes_on_after_a_reconnect(twin: Twin) -> None:
     async with await connect(twin) as client:
         frames, _, final = await answer(client, ENGLISH)
@@ -273,7 +257,7 @@ async def test_without_search_the_answer_states_its_limits(twin: Twin) -> None:
     twin.set_fault("search", {"kind": "error", "share": 1.0, "status": 503})
     async with await connect(twin) as client:
         _, told, product_question = await answer(client, "Is Uzumaki finished?")
-        _, ideas, final = await answer(client, ENGLISH)
+    ideas, final = await lacking(twin, ENGLISH, "search")
     assert product_question.cards == []
     assert "found no matching products" in told
     # Ideas need no search; and none of them passes for what it found.
@@ -338,6 +322,7 @@ def _logs(aws: Callable[[str], Any]) -> list[tuple[str, str]]:
     return found
 
 
+@BOTH
 def test_every_process_is_healthy(twin: Twin) -> None:
     status = twin.status()
     assert status.is_running

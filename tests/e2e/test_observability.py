@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.test_chat import ENGLISH, answer, connect
+from tests.e2e.chatting import ENGLISH, answer, connect
 from tests.e2e.until import until
 from tools.twin.supervisor import Twin
 

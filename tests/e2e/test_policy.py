@@ -22,7 +22,7 @@ QUESTION = "Recommend horror manga like Junji Ito"
 REACH_SECONDS = 60
 """OPS-2: a flip reaches running handlers within a minute."""
 
-pytestmark = pytest.mark.environments("local", "prod")
+pytestmark = pytest.mark.environments("prod")
 
 
 def mangactl(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +47,6 @@ async def answered_by(twin: Twin, wanted: str) -> None:
     assert seen == wanted
 
 
-@pytest.mark.environments("prod")
 @pytest.mark.req("OPS-1", "OPS-2", "GEN-1")
 async def test_a_flip_reaches_the_next_answers_without_a_deploy(
     twin: Twin, aws: Callable[[str], Any]

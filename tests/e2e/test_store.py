@@ -12,7 +12,7 @@ import pytest
 
 from mangaassist.intents.plan import reply_text
 from mangaassist.protocol import ErrorFrame, FinalFrame, ProductCard
-from tests.e2e.test_chat import ENGLISH, JAPANESE, answer, connect
+from tests.e2e.chatting import ENGLISH, JAPANESE, connect, lacking
 from tools.chat_client import ChatClient
 from tools.twin.credentials import partner_credentials
 from tools.twin.supervisor import Twin
@@ -34,34 +34,15 @@ async def quick_and_well(twin: Twin) -> AsyncIterator[None]:
     with httpx.Client(base_url=twin.urls().models) as models:
         models.put("/_twin/pace", json={"first_token_ms": 0, "tokens_per_second": 500}).raise_for_status()
         try:
-            while (await cards(twin))[1]:
-                pass
+            await lacking(twin, ENGLISH)
             yield
         finally:
             models.delete("/_twin/pace").raise_for_status()
 
 
-async def final(twin: Twin) -> FinalFrame:
-    async with await connect(twin) as client:
-        return (await answer(client, ENGLISH))[2]
-
-
-async def cards(twin: Twin) -> tuple[list[ProductCard], list[str]]:
-    last = await final(twin)
-    return last.cards, last.metadata.degraded
-
-
-async def said(twin: Twin, question: str) -> tuple[str, FinalFrame]:
-    async with await connect(twin) as client:
-        _, shown, last = await answer(client, question)
-    return shown, last
-
-
-async def promotions_answer(twin: Twin) -> None:
-    """The circuit that the test before left open closes with the first probe that succeeds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while (await said(twin, SALE))[1].metadata.degraded:
-            pass
+async def cards(twin: Twin, *missed: str) -> list[ProductCard]:
+    """The cards of an answer that lacks ``missed`` and nothing else."""
+    return (await lacking(twin, ENGLISH, *missed))[1].cards
 
 
 @contextmanager
@@ -85,9 +66,7 @@ def dead(twin: Twin, process: str) -> Iterator[None]:
 @BOTH
 @pytest.mark.req("STR-3", "CAT-2")
 async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
-    before, degraded = await cards(twin)
-    assert degraded == []
-    card = before[0]
+    card = (await cards(twin))[0]
     assert card.price is not None
     assert card.in_stock is not None
     assert card.rating is not None
@@ -99,7 +78,7 @@ async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
         try:
             change = {"price": {"amount": wanted, "currency": "USD"}}
             store.put(path, json=change).raise_for_status()
-            after, _ = await cards(twin)
+            after = await cards(twin)
         finally:
             store.put(path, json={"price": was["price"]}).raise_for_status()
     (same,) = [each for each in after if each.asin == card.asin]
@@ -112,8 +91,7 @@ async def test_a_changed_price_is_on_the_next_card(twin: Twin) -> None:
 @BOTH
 @pytest.mark.req("CAT-2", "INT-5", "STR-3")
 async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) -> None:
-    (card, *_), _ = await cards(twin)
-    await promotions_answer(twin)
+    card, *_ = await cards(twin)
     now = datetime.now(UTC).replace(microsecond=0)
     ghosts = {
         "title": {"en": "Ghost night of the test", "ja": "試験の怪談の夜"},
@@ -131,14 +109,14 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
         try:
             store.put(path, json=ghosts).raise_for_status()
             store.put(offer, json=reduced).raise_for_status()
-            shown, last = await said(twin, SALE)
-            asked_by_title, about = await said(twin, f"Is {card.title.split(', Vol')[0]} on sale?")
-            japanese, _ = await said(twin, "今やっているセールはありますか")
+            shown, last = await lacking(twin, SALE)
+            asked_by_title, about = await lacking(twin, f"Is {card.title.split(', Vol')[0]} on sale?")
+            japanese, _ = await lacking(twin, "今やっているセールはありますか")
         finally:
             over = {**ghosts, "ends_at": (now - timedelta(hours=1)).isoformat()}
             store.put(path, json=over).raise_for_status()
             store.put(offer, json={"price": was["price"], "list_price": was["list_price"]}).raise_for_status()
-        afterwards, _ = await said(twin, SALE)
+        afterwards, _ = await lacking(twin, SALE)
     lines = shown.splitlines()
     assert lines[1].startswith("- Ghost night of the test (99% off; ")
     assert lines[1].endswith("; code BOO)")
@@ -146,7 +124,6 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
     assert "Ghost night of the test" in asked_by_title.splitlines()[1]
     for answered in (last, about):
         assert answered.metadata.intent == "promotion"
-        assert answered.metadata.degraded == []
         assert answered.metadata.model_tier is None
         assert answered.metadata.retrieval_mode == "none"
         first = answered.cards[0]
@@ -167,11 +144,10 @@ async def test_a_promotion_that_is_laid_out_is_in_the_next_answer(twin: Twin) ->
     ids=lambda given: given["kind"],
 )
 async def test_without_promotions_the_answer_says_so(twin: Twin, given: dict[str, object]) -> None:
-    await promotions_answer(twin)
+    await lacking(twin, SALE)
     with fault(twin, "partners", match="/promotions/", **given):
-        shown, last = await said(twin, SALE)
+        shown, last = await lacking(twin, SALE, "promotions")
     assert shown == reply_text("promotion", "en")
-    assert last.metadata.degraded == ["promotions"]
     assert last.cards == []
 
 
@@ -193,8 +169,7 @@ async def test_a_broken_service_costs_its_facts_and_nothing_else(
     twin: Twin, service: str, given: dict[str, object], missed: list[str]
 ) -> None:
     with fault(twin, service, **given):
-        shown, degraded = await cards(twin)
-    assert degraded == missed
+        shown = await cards(twin, *missed)
     assert len(shown) >= 3
     for card in shown:
         assert card.title
@@ -210,15 +185,15 @@ async def test_a_broken_service_costs_its_facts_and_nothing_else(
     ids=lambda given: given["kind"],
 )
 async def test_popular_titles_stand_in_for_the_recommender(twin: Twin, given: dict[str, object]) -> None:
-    assert (await final(twin)).metadata.recommended_by == "personalize"
+    _, well = await lacking(twin, ENGLISH)
+    assert well.metadata.recommended_by == "personalize"
     with fault(twin, "personalize-runtime", **given):
-        answer = await final(twin)
-    assert answer.metadata.degraded == ["recommendations"]
-    assert answer.metadata.recommended_by == "popularity"
-    assert len(answer.cards) >= 3
+        _, poorer = await lacking(twin, ENGLISH, "recommendations")
+    assert poorer.metadata.recommended_by == "popularity"
+    assert len(poorer.cards) >= 3
 
 
-@BOTH
+@pytest.mark.environments("prod")
 @pytest.mark.req("RES-4")
 async def test_killing_the_catalogue_under_ten_chats_leaves_nobody_without_an_answer(twin: Twin) -> None:
     under_way = asyncio.Event()
@@ -248,9 +223,7 @@ async def test_killing_the_catalogue_under_ten_chats_leaves_nobody_without_an_an
         with dead(twin, "catalogue"):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 ended = await asyncio.gather(*chats)
-            during, degraded = await cards(twin)
-    assert "catalogue" in degraded
-    assert set(degraded) <= DISPENSABLE
+            during = await cards(twin, "catalogue")
     assert len(during) >= 3
     for last in ended:
         if isinstance(last, FinalFrame):
@@ -263,10 +236,6 @@ async def test_killing_the_catalogue_under_ten_chats_leaves_nobody_without_an_an
                 assert card.rating is not None or "reviews" in last.metadata.degraded
         else:
             assert last.message
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        # What was down is asked again ten seconds later: its circuit is open until then.
-        while "catalogue" in (answered := await cards(twin))[1]:
-            pass
-    after, degraded = answered
-    assert degraded == []
+    # What was down is asked again ten seconds later: its circuit is open until then.
+    after = await cards(twin)
     assert all(card.price is not None for card in after)

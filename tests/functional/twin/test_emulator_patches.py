@@ -447,6 +447,77 @@ def test_only_addresses_of_deployed_apis_are_rewritten(text: str, expected: str 
     assert local_address(text, 9) == (expected or text)
 
 
+LAYER = """
+import io, json, pathlib, tempfile, zipfile
+from ministack.core import persistence
+from ministack.services import lambda_svc
+folder = pathlib.Path(tempfile.mkdtemp())
+persistence.PERSIST_STATE, persistence.STATE_DIR = True, str(folder)
+lambda_svc.CODE_BLOB_DIR = str(folder / "blobs")
+content = io.BytesIO()
+with zipfile.ZipFile(content, "w") as archive:
+    archive.writestr("python/shared.py", "x" * 100_000)
+zipped = lambda_svc.base64.b64encode(content.getvalue()).decode()
+for name in ("one", "two"):
+    for _ in range(2):
+        lambda_svc._publish_layer_version(name, {"Content": {"ZipFile": zipped}})
+for _ in range(2):
+    persistence.save_all({"lambda": lambda_svc.get_state})
+blobs = len(list((folder / "blobs").glob("*"))) if (folder / "blobs").exists() else 0
+saved = (folder / "lambda.json").read_text()
+lambda_svc._layers.clear()
+lambda_svc.load_persisted_state(persistence.load_state("lambda"))
+back = [version["_zip_data"] for layer in lambda_svc._layers.values() for version in layer["versions"]]
+print(json.dumps({
+    "blobs": blobs,
+    "inline": saved.count(zipped[:64]),
+    "right": [each == content.getvalue() for each in back],
+    "shared": len(set(map(id, back))) == 1,
+}))
+"""
+
+
+def test_layers_lie_beside_the_state_file() -> None:
+    patch = "from tools.twin.emulator.patches import lambda_layer_files as files; files.apply()\n"
+    stock, patched = (json.loads(run_in_emulator_venv(before + LAYER)) for before in ("", patch))
+    assert stock["inline"] == 4, "upstream keeps layers in files now: remove lambda_layer_files"
+    assert patched == {"blobs": 1, "inline": 0, "right": [True] * 4, "shared": True}
+
+
+SAVED = """
+import builtins, json, pathlib, tempfile
+from ministack.core import persistence
+from ministack.core.responses import AccountRegionScopedDict
+writes = 0
+def counting_open(*arguments, **options):
+    file = builtins.open(*arguments, **options)
+    write = file.write
+    def counted(text):
+        global writes
+        writes += 1
+        return write(text)
+    file.write = counted
+    return file
+persistence.open = counting_open
+persistence.PERSIST_STATE, persistence.STATE_DIR = True, tempfile.mkdtemp()
+scoped = AccountRegionScopedDict()
+scoped.set_scoped("000000000000", "us-east-1", "名前", {"content": b"\\x00\\xff", "n": [1, 2.5, None, True]})
+persistence.save_state("kept", {"tables": scoped})
+del persistence.open
+text = pathlib.Path(persistence.STATE_DIR, "kept.json").read_text()
+back = persistence.load_state("kept")["tables"].get_scoped("000000000000", "us-east-1", "名前")
+print(json.dumps({"writes": writes, "text": text, "is_back": back["content"] == b"\\x00\\xff"}))
+"""
+
+
+def test_state_files_are_the_same_bytes_written_at_once() -> None:
+    patch = "from tools.twin.emulator.patches import state_files; state_files.apply()\n"
+    slow, quick = (json.loads(run_in_emulator_venv(before + SAVED)) for before in ("", patch))
+    assert slow["writes"] > 1, "upstream writes state at once now: remove state_files"
+    assert quick == {**slow, "writes": 1}
+    assert quick["is_back"]
+
+
 # --- AppConfig ----------------------------------------------------------------------------------------
 
 VALIDATOR = """

@@ -37,6 +37,8 @@ NAMES = (
     "lambda_interpreter",
     "lambda_addresses",
     "lambda_layers",
+    "lambda_layer_files",
+    "state_files",
 )
 """Modules of this package, in the order they are applied."""
 
