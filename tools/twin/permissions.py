@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,10 @@ from tools.twin.faults import Application, ErrorBody, Message, Receive, Scope, S
 PATIENCE_SECONDS = 10
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of this machine does not know the way to a twin on this machine."""
+GRANTED_SECONDS = 1.0
+"""A grant is remembered for so long, a denial never. IAM, too, takes its time to take a permission away; and ingest asks
+for the same one two thousand times."""
+MOST_GRANTS = 1_000
 SIGNED_BY = re.compile(r"Credential=([^/,\s]+)/")
 
 
@@ -42,7 +47,13 @@ class Gatekeeper:
     """ASGI middleware that lets a request through if the emulator grants all it stands for."""
 
     def __init__(
-        self, app: Application, *, emulator: str, demands_of: DemandsOf, refusal: Callable[[str], ErrorBody]
+        self,
+        app: Application,
+        *,
+        emulator: str,
+        demands_of: DemandsOf,
+        refusal: Callable[[str], ErrorBody],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
@@ -50,9 +61,13 @@ class Gatekeeper:
             emulator: its address.
             demands_of: see ``DemandsOf``.
             refusal: headers and body of a 403 with this sentence, in the service's own protocol.
+            clock: of the grants that are remembered, in seconds.
         """
         self._app, self._demands_of, self._refusal = app, demands_of, refusal
         self._url = f"{emulator}/_twin/authorize"
+        self._clock = clock
+        self._granted: dict[bytes, float] = {}
+        """Questions that were answered with yes, and until when that counts."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_twin/"):
@@ -76,7 +91,15 @@ class Gatekeeper:
         if signed_by is None:
             return "the request is not signed"
         question = {"access_key": signed_by[1], "demands": [asdict(demand) for demand in demands]}
-        return await asyncio.to_thread(self._ask, json.dumps(question).encode())
+        asked = json.dumps(question).encode()
+        if self._clock() < self._granted.get(asked, 0.0):
+            return None
+        reason = await asyncio.to_thread(self._ask, asked)
+        if reason is None:
+            if len(self._granted) >= MOST_GRANTS:
+                self._granted.clear()
+            self._granted[asked] = self._clock() + GRANTED_SECONDS
+        return reason
 
     def _ask(self, question: bytes) -> str | None:
         try:

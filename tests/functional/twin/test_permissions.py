@@ -17,7 +17,7 @@ from starlette.routing import Route
 from tests.functional.twin.emulators import Emulator, free_port, function
 from tools.twin.faults import ErrorBody, Scope
 from tools.twin.models import demands as models
-from tools.twin.permissions import Demand, Gatekeeper
+from tools.twin.permissions import GRANTED_SECONDS, Demand, Gatekeeper
 from tools.twin.search import demands as search
 
 ACCOUNT = "000000000000"
@@ -163,14 +163,14 @@ def refusal(reason: str) -> ErrorBody:
 
 
 @asynccontextmanager
-async def gate(emulator: str) -> AsyncIterator[httpx.AsyncClient]:
+async def gate(emulator: str, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
     """An echo behind a gate."""
 
     async def echo(request: Request) -> Response:
         return PlainTextResponse(await request.body())
 
     app = Starlette(routes=[Route("/{path:path}", echo, methods=["POST"])])
-    kept = Gatekeeper(app, emulator=emulator, demands_of=ask_for, refusal=refusal)
+    kept = Gatekeeper(app, emulator=emulator, demands_of=ask_for, refusal=refusal, **options)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(kept), base_url="http://gate") as client:
         yield client
 
@@ -190,6 +190,34 @@ async def test_a_denied_request_is_answered_for_the_service(patched: Emulator, r
         answer = await client.post("/invoke", content="another", headers=signed(reader))
     assert (answer.status_code, answer.headers["x-reason"]) == (403, "told")
     assert "is not authorized to perform: sagemaker:InvokeEndpoint on resource: another" in answer.text
+
+
+async def test_a_grant_is_remembered_for_a_second_and_a_denial_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked, answers = [0.0], [], ["no", None, "no more"]
+
+    def ask(_: Gatekeeper, question: bytes) -> str | None:
+        asked.append(json.loads(question)["access_key"])
+        return answers.pop(0)
+
+    monkeypatch.setattr(Gatekeeper, "_ask", ask)
+    async with gate("http://127.0.0.1:9", clock=lambda: now[0]) as client:
+
+        async def status() -> int:
+            return (await client.post("/invoke", content="x", headers=signed("ASIAONE"))).status_code
+
+        assert [await status() for _ in range(3)] == [403, 200, 200]
+        assert len(asked) == 2
+        now[0] = GRANTED_SECONDS
+        assert await status() == 403
+        assert len(asked) == 3
+
+
+async def test_a_grant_is_the_askers_and_for_what_was_asked(patched: Emulator, reader: str) -> None:
+    async with gate(patched.url, clock=lambda: 0.0) as client:
+        granted = await client.post("/invoke", content=ENDPOINT, headers=signed(reader))
+        other_place = await client.post("/invoke", content="another", headers=signed(reader))
+        stranger = await client.post("/invoke", content=ENDPOINT, headers=signed("AKIASTRANGER"))
+    assert [each.status_code for each in (granted, other_place, stranger)] == [200, 403, 403]
 
 
 async def test_what_needs_no_permission_is_not_asked_about() -> None:
