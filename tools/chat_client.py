@@ -39,8 +39,8 @@ from mangaassist.protocol import (
 )
 from mangaassist.versions import CURRENT_VERSION, SUBPROTOCOL
 
-OPEN_SECONDS: Final = 15.0
-"""A cold function answers the handshake within a few seconds."""
+OPEN_SECONDS: Final = 30.0
+"""The gateway waits 29 s for the functions behind a handshake."""
 SILENCE_SECONDS: Final = 30.0
 """The service answers a message within 25 s (RES-5), so a longer silence is a failure."""
 

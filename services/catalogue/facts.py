@@ -120,4 +120,8 @@ def product(volume: Volume, series: Series) -> pb.Product:
         status=about.status,
         mature=about.mature,
         buyable=series.listed is None or volume.asin in series.listed,
+        creators_ja=[creator.name_ja for creator in about.creators if creator.name_ja],
+        year=about.year,
+        volume_count=about.volume_count,
+        demographics=about.demographics,
     )

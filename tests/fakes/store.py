@@ -32,6 +32,10 @@ def product(number: int, title: str = "Uzumaki", *, buyable: bool = True) -> Pro
         creators=("Junji Ito",),
         genres=("Horror",),
         buyable=buyable,
+        creators_ja=("伊藤潤二",),
+        year=1998,
+        volume_count=3,
+        demographics=("Seinen",),
     )
 
 

@@ -145,6 +145,10 @@ def _product(found: dict[str, Any]) -> Product:
         status=found.get("status"),
         mature=found.get("mature", False),
         buyable=found.get("buyable", False),
+        creators_ja=tuple(found.get("creators_ja", ())),
+        year=found.get("year"),
+        volume_count=found.get("volume_count"),
+        demographics=tuple(found.get("demographics", ())),
     )
 
 

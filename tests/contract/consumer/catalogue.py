@@ -24,6 +24,10 @@ READ: Final = {
         "status",
         "mature",
         "buyable",
+        "creators_ja",
+        "year",
+        "volume_count",
+        "demographics",
     ),
     pb.GetProductsRequest: ("asins",),
     pb.GetProductsResponse: ("products", "unknown_asins"),
@@ -54,6 +58,10 @@ def product(asin: str, volume: int) -> dict[str, Any]:
         "status": "SERIES_STATUS_FINISHED",
         "mature": True,
         "buyable": True,
+        "creators_ja": ["伊藤潤二"],
+        "year": 1998,
+        "volume_count": 2,
+        "demographics": ["Seinen"],
     }
 
 

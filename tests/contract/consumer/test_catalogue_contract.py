@@ -127,4 +127,8 @@ def test_every_field_of_a_product_is_read(replay: tuple[Replay, GrpcProducts]) -
         status="finished",
         mature=True,
         buyable=True,
+        creators_ja=("伊藤潤二",),
+        year=1998,
+        volume_count=2,
+        demographics=("Seinen",),
     )

@@ -39,6 +39,8 @@ def test_products_by_asin_with_what_their_series_says(running: Running) -> None:
     assert (product.series_title, product.series_title_ja) == ("Uzumaki", "うずまき")
     assert (list(product.creators), list(product.genres)) == (["Junji Ito"], ["Horror"])
     assert (product.publisher, product.status) == ("Shogakukan", pb.SERIES_STATUS_FINISHED)
+    assert (list(product.creators_ja), list(product.demographics)) == (["伊藤潤二"], ["Seinen"])
+    assert (product.year, product.volume_count) == (1998, 2)
     assert product.mature
     assert product.buyable
 

@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 
 from tests.e2e.until import until
 from tests.functional.twin.emulators import free_port
+from tools.twin import socket_relay
 from tools.twin.socket_relay import relay
 
 PATIENCE_SECONDS = 20
@@ -145,6 +146,25 @@ async def test_without_an_origin_the_edge_says_so() -> None:
         with pytest.raises(InvalidStatus) as refused:
             await viewer(url)
     assert refused.value.response.status_code == 502
+
+
+async def test_an_origin_that_does_not_answer_the_handshake_is_waited_for_and_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(socket_relay, "ORIGIN_SECONDS", 0.2)
+    server = await asyncio.start_server(hear, "127.0.0.1", port := free_port())
+    async with server, edge(f"ws://127.0.0.1:{port}/live") as url:
+        with pytest.raises(InvalidStatus) as refused:
+            await viewer(url)
+    assert asked.is_set()
+    assert refused.value.response.status_code == 504
 
 
 async def test_the_origins_end_is_the_viewers(address: str) -> None:

@@ -114,6 +114,15 @@ async def test_recommended_titles_stand_behind_the_retrieved_ones_with_their_rea
         True,
         True,
     ]
+    # What the catalogue says of them is all that the index would have said.
+    assert {*blocks[2].splitlines()[2:8]} == {
+        "creators: Junji Ito",
+        "creators_ja: 伊藤潤二",
+        "year: 1998",
+        "volumes: 3",
+        "genres: Horror",
+        "demographic: Seinen",
+    }
     assert asked(world, "for_user") == [CONNECTION.subject]
     cards = {card["asin"]: card.get("recommended") for card in world.final["cards"]}
     assert cards == {"B0TEST0001": None, "B0TEST0005": "for_you", "B0TEST0002": None}

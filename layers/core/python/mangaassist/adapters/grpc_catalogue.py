@@ -245,4 +245,8 @@ def _product(message: pb.Product) -> Product:
         status=STATUSES.get(message.status),
         mature=message.mature,
         buyable=message.buyable,
+        creators_ja=tuple(message.creators_ja),
+        year=message.year or None,
+        volume_count=message.volume_count or None,
+        demographics=tuple(message.demographics),
     )

@@ -153,6 +153,10 @@ class Suggestions:
             facts={
                 "title_ja": product.title_ja,
                 "creators": list(product.creators),
+                "creators_ja": list(product.creators_ja),
+                "year": product.year,
+                "volume_count": product.volume_count,
+                "demographics": list(product.demographics),
                 "genres": list(product.genres),
                 "status": product.status,
                 "publisher": product.publisher,

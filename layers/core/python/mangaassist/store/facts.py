@@ -33,6 +33,13 @@ class Product:
     status: str | None = None
     mature: bool = False
     buyable: bool = True
+    creators_ja: tuple[str, ...] = ()
+    """Of those creators whose Japanese name is known."""
+    year: int | None = None
+    """The series' first one."""
+    volume_count: int | None = None
+    """Volumes published of the series, in the store or not."""
+    demographics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

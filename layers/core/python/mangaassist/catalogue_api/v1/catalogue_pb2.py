@@ -28,43 +28,43 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,mangaassist/catalogue_api/v1/catalogue.proto\x12\x18mangaassist.catalogue.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x02\n\x07Product\x12\x0c\n\x04\x61sin\x18\x01 \x01(\t\x12\x11\n\tseries_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0cseries_title\x18\x04 \x01(\t\x12\x1c\n\x0fseries_title_ja\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06volume\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x10\n\x08\x63reators\x18\x07 \x03(\t\x12\x0e\n\x06genres\x18\x08 \x03(\t\x12\x16\n\tpublisher\x18\t \x01(\tH\x02\x88\x01\x01\x12\x36\n\x06status\x18\n \x01(\x0e\x32&.mangaassist.catalogue.v1.SeriesStatus\x12\x0e\n\x06mature\x18\x0b \x01(\x08\x12\x0f\n\x07\x62uyable\x18\x0c \x01(\x08\x42\x12\n\x10_series_title_jaB\t\n\x07_volumeB\x0c\n\n_publisher\"<\n\x06Titles\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\x0e\n\x06romaji\x18\x02 \x01(\t\x12\x0f\n\x02ja\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_ja\"s\n\x07\x43reator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x07name_ja\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0c\x61lso_written\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x0c\n\x04role\x18\x04 \x01(\tB\n\n\x08_name_jaB\x0f\n\r_also_written\"%\n\x0b\x44\x65scription\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\n\n\x02ja\x18\x02 \x01(\t\"(\n\x06Rating\x12\x0f\n\x07\x61verage\x18\x01 \x01(\x01\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\x81\x04\n\x06Series\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x30\n\x06titles\x18\x02 \x01(\x0b\x32 .mangaassist.catalogue.v1.Titles\x12\x33\n\x08\x63reators\x18\x03 \x03(\x0b\x32!.mangaassist.catalogue.v1.Creator\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0c\n\x04year\x18\x05 \x01(\x05\x12\x36\n\x06status\x18\x06 \x01(\x0e\x32&.mangaassist.catalogue.v1.SeriesStatus\x12\x14\n\x0cvolume_count\x18\x07 \x01(\x05\x12\x0e\n\x06genres\x18\x08 \x03(\t\x12\x0e\n\x06themes\x18\t \x03(\t\x12\x14\n\x0c\x64\x65mographics\x18\n \x03(\t\x12\x16\n\tpublisher\x18\x0b \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cpublisher_ja\x18\x0c \x01(\tH\x01\x88\x01\x01\x12\x0e\n\x06mature\x18\r \x01(\x08\x12:\n\x0b\x64\x65scription\x18\x0e \x01(\x0b\x32%.mangaassist.catalogue.v1.Description\x12\x30\n\x06rating\x18\x0f \x01(\x0b\x32 .mangaassist.catalogue.v1.Rating\x12\r\n\x05\x61sins\x18\x10 \x03(\tB\x0c\n\n_publisherB\x0f\n\r_publisher_ja\"#\n\x12GetProductsRequest\x12\r\n\x05\x61sins\x18\x01 \x03(\t\"a\n\x13GetProductsResponse\x12\x33\n\x08products\x18\x01 \x03(\x0b\x32!.mangaassist.catalogue.v1.Product\x12\x15\n\runknown_asins\x18\x02 \x03(\t\"\xa2\x01\n\x13\x46indProductsRequest\x12\x0f\n\x05title\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63reator\x18\x02 \x01(\tH\x00\x12\x0f\n\x05genre\x18\x03 \x01(\tH\x00\x12\x13\n\tseries_id\x18\x04 \x01(\tH\x00\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0c\x65very_volume\x18\x07 \x01(\x08\x42\x04\n\x02\x62y\"d\n\x14\x46indProductsResponse\x12\x33\n\x08products\x18\x01 \x03(\x0b\x32!.mangaassist.catalogue.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\"E\n\x11GetSeriesResponse\x12\x30\n\x06series\x18\x01 \x01(\x0b\x32 .mangaassist.catalogue.v1.Series\"+\n\x13WatchChangesRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\"p\n\x14WatchChangesResponse\x12\x12\n\nseries_ids\x18\x01 \x03(\t\x12.\n\nchanged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresume_token\x18\x03 \x01(\t*\xa1\x01\n\x0cSeriesStatus\x12\x1d\n\x19SERIES_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16SERIES_STATUS_FINISHED\x10\x01\x12\x1c\n\x18SERIES_STATUS_PUBLISHING\x10\x02\x12\x18\n\x14SERIES_STATUS_HIATUS\x10\x03\x12\x1e\n\x1aSERIES_STATUS_DISCONTINUED\x10\x04\x32\xc4\x03\n\x10\x43\x61talogueService\x12j\n\x0bGetProducts\x12,.mangaassist.catalogue.v1.GetProductsRequest\x1a-.mangaassist.catalogue.v1.GetProductsResponse\x12m\n\x0c\x46indProducts\x12-.mangaassist.catalogue.v1.FindProductsRequest\x1a..mangaassist.catalogue.v1.FindProductsResponse\x12\x64\n\tGetSeries\x12*.mangaassist.catalogue.v1.GetSeriesRequest\x1a+.mangaassist.catalogue.v1.GetSeriesResponse\x12o\n\x0cWatchChanges\x12-.mangaassist.catalogue.v1.WatchChangesRequest\x1a..mangaassist.catalogue.v1.WatchChangesResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,mangaassist/catalogue_api/v1/catalogue.proto\x12\x18mangaassist.catalogue.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x03\n\x07Product\x12\x0c\n\x04\x61sin\x18\x01 \x01(\t\x12\x11\n\tseries_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x14\n\x0cseries_title\x18\x04 \x01(\t\x12\x1c\n\x0fseries_title_ja\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06volume\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12\x10\n\x08\x63reators\x18\x07 \x03(\t\x12\x0e\n\x06genres\x18\x08 \x03(\t\x12\x16\n\tpublisher\x18\t \x01(\tH\x02\x88\x01\x01\x12\x36\n\x06status\x18\n \x01(\x0e\x32&.mangaassist.catalogue.v1.SeriesStatus\x12\x0e\n\x06mature\x18\x0b \x01(\x08\x12\x0f\n\x07\x62uyable\x18\x0c \x01(\x08\x12\x13\n\x0b\x63reators_ja\x18\r \x03(\t\x12\x0c\n\x04year\x18\x0e \x01(\x05\x12\x14\n\x0cvolume_count\x18\x0f \x01(\x05\x12\x14\n\x0c\x64\x65mographics\x18\x10 \x03(\tB\x12\n\x10_series_title_jaB\t\n\x07_volumeB\x0c\n\n_publisher\"<\n\x06Titles\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\x0e\n\x06romaji\x18\x02 \x01(\t\x12\x0f\n\x02ja\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x05\n\x03_ja\"s\n\x07\x43reator\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x07name_ja\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0c\x61lso_written\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x0c\n\x04role\x18\x04 \x01(\tB\n\n\x08_name_jaB\x0f\n\r_also_written\"%\n\x0b\x44\x65scription\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\n\n\x02ja\x18\x02 \x01(\t\"(\n\x06Rating\x12\x0f\n\x07\x61verage\x18\x01 \x01(\x01\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\x81\x04\n\x06Series\x12\x11\n\tseries_id\x18\x01 \x01(\t\x12\x30\n\x06titles\x18\x02 \x01(\x0b\x32 .mangaassist.catalogue.v1.Titles\x12\x33\n\x08\x63reators\x18\x03 \x03(\x0b\x32!.mangaassist.catalogue.v1.Creator\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0c\n\x04year\x18\x05 \x01(\x05\x12\x36\n\x06status\x18\x06 \x01(\x0e\x32&.mangaassist.catalogue.v1.SeriesStatus\x12\x14\n\x0cvolume_count\x18\x07 \x01(\x05\x12\x0e\n\x06genres\x18\x08 \x03(\t\x12\x0e\n\x06themes\x18\t \x03(\t\x12\x14\n\x0c\x64\x65mographics\x18\n \x03(\t\x12\x16\n\tpublisher\x18\x0b \x01(\tH\x00\x88\x01\x01\x12\x19\n\x0cpublisher_ja\x18\x0c \x01(\tH\x01\x88\x01\x01\x12\x0e\n\x06mature\x18\r \x01(\x08\x12:\n\x0b\x64\x65scription\x18\x0e \x01(\x0b\x32%.mangaassist.catalogue.v1.Description\x12\x30\n\x06rating\x18\x0f \x01(\x0b\x32 .mangaassist.catalogue.v1.Rating\x12\r\n\x05\x61sins\x18\x10 \x03(\tB\x0c\n\n_publisherB\x0f\n\r_publisher_ja\"#\n\x12GetProductsRequest\x12\r\n\x05\x61sins\x18\x01 \x03(\t\"a\n\x13GetProductsResponse\x12\x33\n\x08products\x18\x01 \x03(\x0b\x32!.mangaassist.catalogue.v1.Product\x12\x15\n\runknown_asins\x18\x02 \x03(\t\"\xa2\x01\n\x13\x46indProductsRequest\x12\x0f\n\x05title\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x63reator\x18\x02 \x01(\tH\x00\x12\x0f\n\x05genre\x18\x03 \x01(\tH\x00\x12\x13\n\tseries_id\x18\x04 \x01(\tH\x00\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x0c\x65very_volume\x18\x07 \x01(\x08\x42\x04\n\x02\x62y\"d\n\x14\x46indProductsResponse\x12\x33\n\x08products\x18\x01 \x03(\x0b\x32!.mangaassist.catalogue.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetSeriesRequest\x12\x11\n\tseries_id\x18\x01 \x01(\t\"E\n\x11GetSeriesResponse\x12\x30\n\x06series\x18\x01 \x01(\x0b\x32 .mangaassist.catalogue.v1.Series\"+\n\x13WatchChangesRequest\x12\x14\n\x0cresume_token\x18\x01 \x01(\t\"p\n\x14WatchChangesResponse\x12\x12\n\nseries_ids\x18\x01 \x03(\t\x12.\n\nchanged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cresume_token\x18\x03 \x01(\t*\xa1\x01\n\x0cSeriesStatus\x12\x1d\n\x19SERIES_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16SERIES_STATUS_FINISHED\x10\x01\x12\x1c\n\x18SERIES_STATUS_PUBLISHING\x10\x02\x12\x18\n\x14SERIES_STATUS_HIATUS\x10\x03\x12\x1e\n\x1aSERIES_STATUS_DISCONTINUED\x10\x04\x32\xc4\x03\n\x10\x43\x61talogueService\x12j\n\x0bGetProducts\x12,.mangaassist.catalogue.v1.GetProductsRequest\x1a-.mangaassist.catalogue.v1.GetProductsResponse\x12m\n\x0c\x46indProducts\x12-.mangaassist.catalogue.v1.FindProductsRequest\x1a..mangaassist.catalogue.v1.FindProductsResponse\x12\x64\n\tGetSeries\x12*.mangaassist.catalogue.v1.GetSeriesRequest\x1a+.mangaassist.catalogue.v1.GetSeriesResponse\x12o\n\x0cWatchChanges\x12-.mangaassist.catalogue.v1.WatchChangesRequest\x1a..mangaassist.catalogue.v1.WatchChangesResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mangaassist.catalogue_api.v1.catalogue_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SERIESSTATUS']._serialized_start=1881
-  _globals['_SERIESSTATUS']._serialized_end=2042
+  _globals['_SERIESSTATUS']._serialized_start=1960
+  _globals['_SERIESSTATUS']._serialized_end=2121
   _globals['_PRODUCT']._serialized_start=108
-  _globals['_PRODUCT']._serialized_end=430
-  _globals['_TITLES']._serialized_start=432
-  _globals['_TITLES']._serialized_end=492
-  _globals['_CREATOR']._serialized_start=494
-  _globals['_CREATOR']._serialized_end=609
-  _globals['_DESCRIPTION']._serialized_start=611
-  _globals['_DESCRIPTION']._serialized_end=648
-  _globals['_RATING']._serialized_start=650
-  _globals['_RATING']._serialized_end=690
-  _globals['_SERIES']._serialized_start=693
-  _globals['_SERIES']._serialized_end=1206
-  _globals['_GETPRODUCTSREQUEST']._serialized_start=1208
-  _globals['_GETPRODUCTSREQUEST']._serialized_end=1243
-  _globals['_GETPRODUCTSRESPONSE']._serialized_start=1245
-  _globals['_GETPRODUCTSRESPONSE']._serialized_end=1342
-  _globals['_FINDPRODUCTSREQUEST']._serialized_start=1345
-  _globals['_FINDPRODUCTSREQUEST']._serialized_end=1507
-  _globals['_FINDPRODUCTSRESPONSE']._serialized_start=1509
-  _globals['_FINDPRODUCTSRESPONSE']._serialized_end=1609
-  _globals['_GETSERIESREQUEST']._serialized_start=1611
-  _globals['_GETSERIESREQUEST']._serialized_end=1648
-  _globals['_GETSERIESRESPONSE']._serialized_start=1650
-  _globals['_GETSERIESRESPONSE']._serialized_end=1719
-  _globals['_WATCHCHANGESREQUEST']._serialized_start=1721
-  _globals['_WATCHCHANGESREQUEST']._serialized_end=1764
-  _globals['_WATCHCHANGESRESPONSE']._serialized_start=1766
-  _globals['_WATCHCHANGESRESPONSE']._serialized_end=1878
-  _globals['_CATALOGUESERVICE']._serialized_start=2045
-  _globals['_CATALOGUESERVICE']._serialized_end=2497
+  _globals['_PRODUCT']._serialized_end=509
+  _globals['_TITLES']._serialized_start=511
+  _globals['_TITLES']._serialized_end=571
+  _globals['_CREATOR']._serialized_start=573
+  _globals['_CREATOR']._serialized_end=688
+  _globals['_DESCRIPTION']._serialized_start=690
+  _globals['_DESCRIPTION']._serialized_end=727
+  _globals['_RATING']._serialized_start=729
+  _globals['_RATING']._serialized_end=769
+  _globals['_SERIES']._serialized_start=772
+  _globals['_SERIES']._serialized_end=1285
+  _globals['_GETPRODUCTSREQUEST']._serialized_start=1287
+  _globals['_GETPRODUCTSREQUEST']._serialized_end=1322
+  _globals['_GETPRODUCTSRESPONSE']._serialized_start=1324
+  _globals['_GETPRODUCTSRESPONSE']._serialized_end=1421
+  _globals['_FINDPRODUCTSREQUEST']._serialized_start=1424
+  _globals['_FINDPRODUCTSREQUEST']._serialized_end=1586
+  _globals['_FINDPRODUCTSRESPONSE']._serialized_start=1588
+  _globals['_FINDPRODUCTSRESPONSE']._serialized_end=1688
+  _globals['_GETSERIESREQUEST']._serialized_start=1690
+  _globals['_GETSERIESREQUEST']._serialized_end=1727
+  _globals['_GETSERIESRESPONSE']._serialized_start=1729
+  _globals['_GETSERIESRESPONSE']._serialized_end=1798
+  _globals['_WATCHCHANGESREQUEST']._serialized_start=1800
+  _globals['_WATCHCHANGESREQUEST']._serialized_end=1843
+  _globals['_WATCHCHANGESRESPONSE']._serialized_start=1845
+  _globals['_WATCHCHANGESRESPONSE']._serialized_end=1957
+  _globals['_CATALOGUESERVICE']._serialized_start=2124
+  _globals['_CATALOGUESERVICE']._serialized_end=2576
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ SERIES_STATUS_HIATUS: SeriesStatus
 SERIES_STATUS_DISCONTINUED: SeriesStatus
 
 class Product(_message.Message):
-    __slots__ = ("asin", "series_id", "title", "series_title", "series_title_ja", "volume", "creators", "genres", "publisher", "status", "mature", "buyable")
+    __slots__ = ("asin", "series_id", "title", "series_title", "series_title_ja", "volume", "creators", "genres", "publisher", "status", "mature", "buyable", "creators_ja", "year", "volume_count", "demographics")
     ASIN_FIELD_NUMBER: _ClassVar[int]
     SERIES_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,10 @@ class Product(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     MATURE_FIELD_NUMBER: _ClassVar[int]
     BUYABLE_FIELD_NUMBER: _ClassVar[int]
+    CREATORS_JA_FIELD_NUMBER: _ClassVar[int]
+    YEAR_FIELD_NUMBER: _ClassVar[int]
+    VOLUME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DEMOGRAPHICS_FIELD_NUMBER: _ClassVar[int]
     asin: str
     series_id: str
     title: str
@@ -52,7 +56,11 @@ class Product(_message.Message):
     status: SeriesStatus
     mature: bool
     buyable: bool
-    def __init__(self, asin: _Optional[str] = ..., series_id: _Optional[str] = ..., title: _Optional[str] = ..., series_title: _Optional[str] = ..., series_title_ja: _Optional[str] = ..., volume: _Optional[int] = ..., creators: _Optional[_Iterable[str]] = ..., genres: _Optional[_Iterable[str]] = ..., publisher: _Optional[str] = ..., status: _Optional[_Union[SeriesStatus, str]] = ..., mature: _Optional[bool] = ..., buyable: _Optional[bool] = ...) -> None: ...
+    creators_ja: _containers.RepeatedScalarFieldContainer[str]
+    year: int
+    volume_count: int
+    demographics: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, asin: _Optional[str] = ..., series_id: _Optional[str] = ..., title: _Optional[str] = ..., series_title: _Optional[str] = ..., series_title_ja: _Optional[str] = ..., volume: _Optional[int] = ..., creators: _Optional[_Iterable[str]] = ..., genres: _Optional[_Iterable[str]] = ..., publisher: _Optional[str] = ..., status: _Optional[_Union[SeriesStatus, str]] = ..., mature: _Optional[bool] = ..., buyable: _Optional[bool] = ..., creators_ja: _Optional[_Iterable[str]] = ..., year: _Optional[int] = ..., volume_count: _Optional[int] = ..., demographics: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Titles(_message.Message):
     __slots__ = ("en", "romaji", "ja")
