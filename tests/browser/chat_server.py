@@ -49,7 +49,7 @@ from mangaassist.protocol import (
 from mangaassist.versions import CURRENT_VERSION, SUBPROTOCOL
 
 WEB = Path(__file__).resolve().parents[2] / "web"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 class Connection:
@@ -139,7 +139,8 @@ class ChatServer:
             "backoffBase": 20,
             "backoffCap": 100,
             "gap": 50,
-            "resendSilence": 500,
+            # A browser that stalls must not ask twice, unless a test wants it to.
+            "resendSilence": 60_000,
         }
         self.config_status = 200
 

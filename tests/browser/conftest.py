@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.browser import chromium
-from tests.browser.chat_server import Answer, ChatServer, Connection
+from tests.browser.chat_server import PATIENCE_SECONDS, Answer, ChatServer, Connection
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "test-results" / "browser"
+expect.set_options(timeout=1_000 * PATIENCE_SECONDS)
 DESKTOP = {"width": 1180, "height": 900}
 # Chromium reports refused handshakes and dropped sockets itself; the page has no way to silence it.
 NETWORK_NOISE = ("WebSocket connection to", "Failed to load resource")
@@ -110,7 +111,7 @@ def _visits(browser: Browser, server: ChatServer) -> Iterator[Visitor]:
         path: str = "", *, init_script: str | None = None, tolerate_errors: bool = False, **options: Any
     ) -> Visit:
         context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-US", **options})
-        context.set_default_timeout(8_000)
+        context.set_default_timeout(1_000 * PATIENCE_SECONDS)
         contexts.append(context)
         page = context.new_page()
         if not tolerate_errors:

@@ -64,10 +64,9 @@ def test_a_missing_frame_is_asked_for_and_later_ones_wait(visit: Visit) -> None:
     expect(visit.turns.last).to_have_attribute("data-phase", "done")
 
 
-def test_frames_out_of_order_are_put_in_order(visit: Visit) -> None:
-    visit.server.client_timings["gap"] = 60_000
-    visit.page.reload()
-    visit.server.next_connection()
+def test_frames_out_of_order_are_put_in_order(visitor: Visitor, server: ChatServer) -> None:
+    server.client_timings["gap"] = 60_000
+    visit = visitor()
     connection = visit.connected()
     answer = visit.ask(connection, "Horror?")
     start, one, two, final = answer.start(), answer.delta("one "), answer.delta("two"), answer.final()
@@ -108,8 +107,10 @@ def test_a_response_the_server_forgot_is_asked_for_again_under_the_same_id(visit
     expect(visit.page.locator(".error")).to_have_count(0)
 
 
-def test_an_abandoned_response_is_asked_for_again(visit: Visit) -> None:
+def test_an_abandoned_response_is_asked_for_again(visitor: Visitor, server: ChatServer) -> None:
     """The server stops writing when the client is gone: its stored frames end without an end."""
+    server.client_timings["resendSilence"] = 500
+    visit = visitor()
     first = visit.connected()
     answer = visit.ask(first, "Horror?")
     start, lost = answer.start(), answer.delta("old, lost ")
@@ -127,7 +128,11 @@ def test_an_abandoned_response_is_asked_for_again(visit: Visit) -> None:
     expect(visit.answer).to_have_text("new")
 
 
-def test_a_replay_of_the_same_response_fills_in_without_doubling(visit: Visit) -> None:
+def test_a_replay_of_the_same_response_fills_in_without_doubling(
+    visitor: Visitor, server: ChatServer
+) -> None:
+    server.client_timings["resendSilence"] = 500
+    visit = visitor()
     first = visit.connected()
     answer = visit.ask(first, "Horror?")
     frames = [
