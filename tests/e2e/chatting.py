@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from mangaassist.protocol import CorrectionFrame, DeltaFrame, FinalFrame
@@ -12,6 +13,9 @@ from tools.twin.supervisor import Twin
 ENGLISH = "Recommend horror manga like Junji Ito"
 JAPANESE = "伊藤潤二みたいなホラー漫画のおすすめは？"
 PATIENCE_SECONDS = 60
+
+asked_again: Counter[str] = Counter()
+"""Answers that ``lacking`` did not take, by what else they lacked; the run's summary shows it, so that nothing hides here."""
 
 
 async def connect(twin: Twin, **options: Any) -> ChatClient:
@@ -50,4 +54,5 @@ async def lacking(twin: Twin, text: str, *missed: str) -> tuple[str, FinalFrame]
         if degraded == list(missed):
             return shown, final
         assert set(missed) <= set(degraded), f"{missed} should be missing, and {degraded} are"
+        asked_again[", ".join(sorted(set(degraded) - set(missed))) or "in another order"] += 1
         assert time.monotonic() < give_up, f"{degraded} stayed missing for {PATIENCE_SECONDS} s"

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.e2e.chatting import asked_again
 from tools.twin.layout import PORTS, Held
 from tools.twin.supervisor import Twin, TwinError
 
@@ -82,6 +83,12 @@ def no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "twin" in request.fixturenames:
         request.getfixturevalue("twin").clear_faults()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how often an answer lacked more than its test had broken: on a machine at rest that is a finding."""
+    for parts, times in asked_again.most_common():
+        terminalreporter.write_line(f"asked again {times} times: an answer lacked {parts} as well")
 
 
 @pytest.fixture(scope="session")
